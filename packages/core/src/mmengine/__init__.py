@@ -1,0 +1,140 @@
+"""MMEngine: the top of the namespace, shared by the `mmparts-*` distributions."""
+from pkgutil import extend_path
+from typing import TYPE_CHECKING
+
+__path__ = extend_path(__path__, __name__)  # parts live in other distributions, maybe in other folders
+
+from mmengine.version import __version__ as __version__
+from mmengine.version import version_info as version_info
+
+if TYPE_CHECKING:
+    from mmengine.config import Config as Config
+    from mmengine.config import ConfigDict as ConfigDict
+    from mmengine.config import DictAction as DictAction
+    from mmengine.config import read_base as read_base
+    from mmengine.fileio import BaseFileHandler as BaseFileHandler
+    from mmengine.fileio import BaseStorageBackend as BaseStorageBackend
+    from mmengine.fileio import FileClient as FileClient
+    from mmengine.fileio import HTTPBackend as HTTPBackend
+    from mmengine.fileio import HardDiskBackend as HardDiskBackend
+    from mmengine.fileio import JsonHandler as JsonHandler
+    from mmengine.fileio import LmdbBackend as LmdbBackend
+    from mmengine.fileio import LocalBackend as LocalBackend
+    from mmengine.fileio import MemcachedBackend as MemcachedBackend
+    from mmengine.fileio import PetrelBackend as PetrelBackend
+    from mmengine.fileio import PickleHandler as PickleHandler
+    from mmengine.fileio import YamlHandler as YamlHandler
+    from mmengine.fileio import copy_if_symlink_fails as copy_if_symlink_fails
+    from mmengine.fileio import copyfile as copyfile
+    from mmengine.fileio import copyfile_from_local as copyfile_from_local
+    from mmengine.fileio import copyfile_to_local as copyfile_to_local
+    from mmengine.fileio import copytree as copytree
+    from mmengine.fileio import copytree_from_local as copytree_from_local
+    from mmengine.fileio import copytree_to_local as copytree_to_local
+    from mmengine.fileio import dict_from_file as dict_from_file
+    from mmengine.fileio import dump as dump
+    from mmengine.fileio import exists as exists
+    from mmengine.fileio import generate_presigned_url as generate_presigned_url
+    from mmengine.fileio import get as get
+    from mmengine.fileio import get_file_backend as get_file_backend
+    from mmengine.fileio import get_local_path as get_local_path
+    from mmengine.fileio import get_text as get_text
+    from mmengine.fileio import isdir as isdir
+    from mmengine.fileio import isfile as isfile
+    from mmengine.fileio import join_path as join_path
+    from mmengine.fileio import list_dir_or_file as list_dir_or_file
+    from mmengine.fileio import list_from_file as list_from_file
+    from mmengine.fileio import load as load
+    from mmengine.fileio import put as put
+    from mmengine.fileio import put_text as put_text
+    from mmengine.fileio import register_backend as register_backend
+    from mmengine.fileio import register_handler as register_handler
+    from mmengine.fileio import remove as remove
+    from mmengine.fileio import rmtree as rmtree
+    from mmengine.logging import HistoryBuffer as HistoryBuffer
+    from mmengine.logging import MMLogger as MMLogger
+    from mmengine.logging import MessageHub as MessageHub
+    from mmengine.logging import print_log as print_log
+    from mmengine.registry import DATASETS as DATASETS
+    from mmengine.registry import DATA_SAMPLERS as DATA_SAMPLERS
+    from mmengine.registry import DefaultScope as DefaultScope
+    from mmengine.registry import EVALUATOR as EVALUATOR
+    from mmengine.registry import FUNCTIONS as FUNCTIONS
+    from mmengine.registry import HOOKS as HOOKS
+    from mmengine.registry import INFERENCERS as INFERENCERS
+    from mmengine.registry import LOG_PROCESSORS as LOG_PROCESSORS
+    from mmengine.registry import LOOPS as LOOPS
+    from mmengine.registry import METRICS as METRICS
+    from mmengine.registry import MODELS as MODELS
+    from mmengine.registry import MODEL_WRAPPERS as MODEL_WRAPPERS
+    from mmengine.registry import OPTIMIZERS as OPTIMIZERS
+    from mmengine.registry import OPTIM_WRAPPERS as OPTIM_WRAPPERS
+    from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as OPTIM_WRAPPER_CONSTRUCTORS
+    from mmengine.registry import PARAM_SCHEDULERS as PARAM_SCHEDULERS
+    from mmengine.registry import RUNNERS as RUNNERS
+    from mmengine.registry import RUNNER_CONSTRUCTORS as RUNNER_CONSTRUCTORS
+    from mmengine.registry import Registry as Registry
+    from mmengine.registry import STRATEGIES as STRATEGIES
+    from mmengine.registry import TASK_UTILS as TASK_UTILS
+    from mmengine.registry import TRANSFORMS as TRANSFORMS
+    from mmengine.registry import VISBACKENDS as VISBACKENDS
+    from mmengine.registry import VISUALIZERS as VISUALIZERS
+    from mmengine.registry import WEIGHT_INITIALIZERS as WEIGHT_INITIALIZERS
+    from mmengine.registry import build_from_cfg as build_from_cfg
+    from mmengine.registry import build_model_from_cfg as build_model_from_cfg
+    from mmengine.registry import build_runner_from_cfg as build_runner_from_cfg
+    from mmengine.registry import build_scheduler_from_cfg as build_scheduler_from_cfg
+    from mmengine.registry import count_registered_modules as count_registered_modules
+    from mmengine.registry import init_default_scope as init_default_scope
+    from mmengine.registry import traverse_registry_tree as traverse_registry_tree
+    from mmengine.utils import ManagerMeta as ManagerMeta
+    from mmengine.utils import ManagerMixin as ManagerMixin
+    from mmengine.utils import ProgressBar as ProgressBar
+    from mmengine.utils import Timer as Timer
+    from mmengine.utils import TimerError as TimerError
+    from mmengine.utils import apply_to as apply_to
+    from mmengine.utils import call_command as call_command
+    from mmengine.utils import check_file_exist as check_file_exist
+    from mmengine.utils import check_prerequisites as check_prerequisites
+    from mmengine.utils import check_time as check_time
+    from mmengine.utils import concat_list as concat_list
+    from mmengine.utils import deprecated_api_warning as deprecated_api_warning
+    from mmengine.utils import deprecated_function as deprecated_function
+    from mmengine.utils import digit_version as digit_version
+    from mmengine.utils import fopen as fopen
+    from mmengine.utils import get_git_hash as get_git_hash
+    from mmengine.utils import get_installed_path as get_installed_path
+    from mmengine.utils import get_object_from_string as get_object_from_string
+    from mmengine.utils import has_method as has_method
+    from mmengine.utils import import_modules_from_strings as import_modules_from_strings
+    from mmengine.utils import install_package as install_package
+    from mmengine.utils import is_abs as is_abs
+    from mmengine.utils import is_filepath as is_filepath
+    from mmengine.utils import is_installed as is_installed
+    from mmengine.utils import is_list_of as is_list_of
+    from mmengine.utils import is_method_overridden as is_method_overridden
+    from mmengine.utils import is_seq_of as is_seq_of
+    from mmengine.utils import is_str as is_str
+    from mmengine.utils import is_tuple_of as is_tuple_of
+    from mmengine.utils import iter_cast as iter_cast
+    from mmengine.utils import list_cast as list_cast
+    from mmengine.utils import mkdir_or_exist as mkdir_or_exist
+    from mmengine.utils import requires_executable as requires_executable
+    from mmengine.utils import requires_package as requires_package
+    from mmengine.utils import scandir as scandir
+    from mmengine.utils import slice_list as slice_list
+    from mmengine.utils import symlink as symlink
+    from mmengine.utils import to_1tuple as to_1tuple
+    from mmengine.utils import to_2tuple as to_2tuple
+    from mmengine.utils import to_3tuple as to_3tuple
+    from mmengine.utils import to_4tuple as to_4tuple
+    from mmengine.utils import to_ntuple as to_ntuple
+    from mmengine.utils import track_iter_progress as track_iter_progress
+    from mmengine.utils import track_parallel_progress as track_parallel_progress
+    from mmengine.utils import track_progress as track_progress
+    from mmengine.utils import track_progress_rich as track_progress_rich
+    from mmengine.utils import tuple_cast as tuple_cast
+else:
+    from mmengine._lazy import attach
+
+    __getattr__, __dir__ = attach(__name__)
