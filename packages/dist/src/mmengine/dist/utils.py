@@ -1,0 +1,19 @@
+"""All functions that say who we are and where data are, under the module path of old code."""
+from mmengine.dist.devices import cast_data_device as cast_data_device
+from mmengine.dist.devices import get_comm_device as get_comm_device
+from mmengine.dist.devices import get_data_device as get_data_device
+from mmengine.dist.groups import barrier as barrier
+from mmengine.dist.groups import get_local_group as get_local_group
+from mmengine.dist.groups import get_local_rank as get_local_rank
+from mmengine.dist.groups import get_local_size as get_local_size
+from mmengine.dist.groups import init_local_group as init_local_group
+from mmengine.dist.info import get_backend as get_backend
+from mmengine.dist.info import get_default_group as get_default_group
+from mmengine.dist.info import get_dist_info as get_dist_info
+from mmengine.dist.info import get_rank as get_rank
+from mmengine.dist.info import get_world_size as get_world_size
+from mmengine.dist.info import is_distributed as is_distributed
+from mmengine.dist.info import is_main_process as is_main_process
+from mmengine.dist.info import master_only as master_only
+from mmengine.dist.init import init_dist as init_dist
+from mmengine.dist.launchers import infer_launcher as infer_launcher

@@ -1,0 +1,131 @@
+"""All functions in 2 and 4 real processes with gloo, started in the ways of the launchers."""
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+RANKS = Path(__file__).with_name('dist_ranks.py')
+LAUNCHER_VARIABLES = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'LOCAL_WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
+
+pytestmark = pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason='this PyTorch was built without gloo')
+
+
+def load_checks():
+    spec = importlib.util.spec_from_file_location('dist_ranks', RANKS)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return list(module.CHECKS)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+def environment(**variables):
+    kept = {name: value for name, value in os.environ.items()
+            if name not in LAUNCHER_VARIABLES and not name.startswith(('SLURM_', 'OMPI_'))}
+    return {**kept, 'OMP_NUM_THREADS': '1', 'GLOO_SOCKET_IFNAME': 'lo', **variables}
+
+
+def start_ranks(world_size, launcher, folder, variables_of, *names):
+    """Run the checks in processes of their own and give what each rank found."""
+    command = [sys.executable, '-W', 'error', str(RANKS), launcher, str(folder), *names]
+    port = str(free_port())
+    processes = [subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                  env=environment(MASTER_PORT=port, **variables_of(rank)))
+                 for rank in range(world_size)]
+    try:
+        outputs = [process.communicate(timeout=240)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    return read_report(world_size, folder, '\n'.join(outputs))
+
+
+def read_report(world_size, folder, output):
+    found = {}
+    for rank in range(world_size):
+        path = folder / f'{rank}.json'
+        assert path.exists(), output
+        found[rank] = json.loads(path.read_text())
+    return found
+
+
+@pytest.fixture(scope='module', params=[2, 4], ids='{}-processes'.format)
+def report(request, tmp_path_factory):
+    world_size = request.param
+
+    def variables_of(rank):
+        return {'RANK': str(rank), 'WORLD_SIZE': str(world_size), 'LOCAL_RANK': str(rank), 'MASTER_ADDR': '127.0.0.1'}
+
+    return start_ranks(world_size, 'pytorch', tmp_path_factory.mktemp('ranks'), variables_of)
+
+
+@pytest.mark.parametrize('check', load_checks())
+def test_in_processes(report, check):
+    for rank, found in report.items():
+        assert check in found, f'rank {rank} did not come to {check}: {found}'
+        assert found[check] is None, f'rank {rank}: {found[check]}'
+
+
+def test_slurm(tmp_path):
+
+    def variables_of(rank):
+        return {'SLURM_PROCID': str(rank), 'SLURM_NTASKS': '2', 'SLURM_LOCALID': str(rank),
+                'SLURM_NODELIST': '127.0.0.[1,7-9]'}
+
+    found = start_ranks(2, 'slurm', tmp_path, variables_of, 'info', 'all_reduce')
+    assert found == {rank: {'info': None, 'all_reduce': None} for rank in range(2)}
+
+
+def test_mpi(tmp_path):
+
+    def variables_of(rank):
+        return {'OMPI_COMM_WORLD_RANK': str(rank), 'OMPI_COMM_WORLD_SIZE': '2', 'MASTER_ADDR': '127.0.0.1',
+                'OMPI_COMM_WORLD_LOCAL_RANK': str(rank)}
+
+    found = start_ranks(2, 'mpi', tmp_path, variables_of, 'info', 'broadcast')
+    assert found == {rank: {'info': None, 'broadcast': None} for rank in range(2)}
+
+
+def test_torchrun(tmp_path):
+    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node=2', '--master-addr=127.0.0.1',
+               f'--master-port={free_port()}', str(RANKS), 'pytorch', str(tmp_path), 'info', 'objects']
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=240,
+                          check=False)
+    assert done.returncode == 0, done.stderr
+    assert read_report(2, tmp_path, done.stderr) == {rank: {'info': None, 'objects': None} for rank in range(2)}
+
+
+def test_a_rank_that_dies_ends_the_others(tmp_path):
+    code = """
+import os, sys, torch
+from mmengine import dist
+dist.init_dist('pytorch', timeout=60)
+dist.barrier()
+if dist.get_rank() == 1:
+    os._exit(7)
+try:
+    dist.all_reduce(torch.ones(1))
+except RuntimeError:
+    os._exit(3)
+"""
+    port = str(free_port())
+    processes = [subprocess.Popen([sys.executable, '-c', code], cwd=tmp_path, stderr=subprocess.DEVNULL,
+                                  env=environment(RANK=str(rank), WORLD_SIZE='2', LOCAL_RANK=str(rank),
+                                                  MASTER_ADDR='127.0.0.1', MASTER_PORT=port)) for rank in range(2)]
+    try:
+        assert [process.wait(timeout=120) for process in processes] == [3, 7]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
