@@ -1,0 +1,234 @@
+"""How a runner saves its whole state and takes it back."""
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from mmengine.checkpoint import BrokenCheckpointError, find_latest_checkpoint, older_checkpoints
+from mmengine.checkpoint.files import MapLocation
+from mmengine.dist import all_gather_object
+from mmengine.fileio import FileClient, join_path
+from mmengine.runner.base_loop import BaseLoop
+from mmengine.runner.plain import plain
+from mmengine.runner.runner_builders import RunnerBuilders
+from mmengine.utils import get_git_hash
+from mmengine.version import __version__
+
+
+class RunnerState(RunnerBuilders):
+    """The methods of a runner that read and write checkpoints."""
+
+    _load_from: str | None
+    _resume: bool | str
+    _has_loaded: bool
+    _rank_states: tuple[int, list[Any]] | None
+
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        """Call the stage `fn_name` of every hook that has it, in the order of their priorities."""
+        for method in self._hook_list.methods(fn_name):
+            method(self, **kwargs)
+
+    # -- saving -----------------------------------------------------------------------------------------------------
+
+    def save_checkpoint(self, out_dir: str, filename: str, file_client_args: dict[str, Any] | None = None,
+                        save_optimizer: bool = True, save_param_scheduler: bool = True,
+                        meta: dict[str, Any] | None = None, by_epoch: bool = True,
+                        backend_args: dict[str, Any] | None = None) -> None:
+        """Write everything that a resumed run needs to go on as if it had never stopped.
+
+        The file has its name only once it is whole. Keys: `meta` (with `epoch` and `iter`, the finished ones),
+        `state_dict`, `message_hub`, `optimizer`, `param_schedulers`, `hooks`, `loop` and `random_state`.
+
+        Args:
+            out_dir: Folder, also on a storage backend.
+            filename: Name in the folder.
+            file_client_args: Upstream's older name for `backend_args`.
+            save_optimizer: Whether the optimizer's state is in it.
+            save_param_scheduler: Whether the schedulers' state is in it.
+            meta: Further facts, which go before the runner's own.
+            by_epoch: Whether this is called at the end of an epoch, and not of an iteration.
+            backend_args: Arguments of the storage backend.
+
+        Raises:
+            TypeError: `meta` is no dict.
+            ValueError: Both `file_client_args` and `backend_args` are given.
+        """
+        if meta is not None and not isinstance(meta, dict):
+            raise TypeError(f'meta should be a dict or None, but got {type(meta)}')
+        if file_client_args is not None and backend_args is not None:
+            raise ValueError('"file_client_args" and "backend_args" cannot be set at the same time.')
+        if file_client_args is not None:
+            filepath = FileClient.infer_client(file_client_args, out_dir).join_path(out_dir, filename)
+        else:
+            filepath = join_path(out_dir, filename, backend_args=backend_args)
+        self.strategy.save_checkpoint(
+            str(filepath), save_optimizer=save_optimizer, save_param_scheduler=save_param_scheduler,
+            extra_ckpt=self._state(self._checkpoint_meta(meta, by_epoch)),
+            callback=partial(self.call_hook, 'before_save_checkpoint'), backend_args=backend_args)
+
+    def _checkpoint_meta(self, meta: dict[str, Any] | None, by_epoch: bool) -> dict[str, Any]:
+        # Hooks save from within `after_train_epoch` and `after_train_iter`: what runs then counts as finished.
+        epoch, iteration = (self.epoch + 1, self.iter) if by_epoch else (self.epoch, self.iter + 1)
+        full = {'epoch': epoch, 'iter': iteration, **(meta or {}),
+                'cfg': self.cfg.pretty_text, 'seed': self.seed, 'experiment_name': self.experiment_name,
+                'time': time.strftime('%Y%m%d_%H%M%S', time.localtime()),
+                'mmengine_version': __version__ + get_git_hash(digits=7, fallback='')}
+        dataset = self.train_dataloader.dataset
+        if hasattr(dataset, 'metainfo'):
+            full['dataset_meta'] = plain(dataset.metainfo)
+        return full
+
+    def _state(self, meta: dict[str, Any]) -> dict[str, Any]:
+        loop = self.train_loop
+        return {'meta': meta, 'message_hub': plain(self.message_hub.state_dict()),
+                'hooks': {name: hook.state_dict() for name, hook in self._hooks_with_state()},
+                'loop': loop.state_dict(meta['iter']) if hasattr(loop, 'state_dict') else {},
+                'random_state': self._states_of_ranks(meta['iter'])}
+
+    def _hooks_with_state(self) -> Iterator[tuple[str, Any]]:
+        seen: dict[str, int] = {}
+        for hook in self.hooks:
+            if hasattr(hook, 'state_dict') and hasattr(hook, 'load_state_dict'):
+                name = type(hook).__name__
+                seen[name] = seen.get(name, 0) + 1
+                yield (name if seen[name] == 1 else f'{name}_{seen[name]}'), hook
+
+    def collect_rank_states(self) -> None:
+        """Bring the state of every rank's random generators together, for a checkpoint written right after.
+
+        All ranks must call it at the same point. Without it a checkpoint holds the state of rank 0 alone.
+        """
+        self._rank_states = (self.iter, all_gather_object(self._rank_state()))
+
+    def _rank_state(self) -> dict[str, Any]:
+        state = getattr(self.train_loop, 'state', None)
+        return state.rank_state() if state is not None else {}
+
+    def _states_of_ranks(self, iterations: int) -> list[Any]:
+        collected, self._rank_states = self._rank_states, None
+        if collected is not None and collected[0] == self.iter:
+            return collected[1]
+        return [self._rank_state()]
+
+    # -- loading ----------------------------------------------------------------------------------------------------
+
+    def load_checkpoint(self, filename: str, map_location: MapLocation = 'cpu', strict: bool = False,
+                        revise_keys: Sequence[tuple[str, str]] = ((r'^module.', ''),)) -> dict[str, Any]:
+        """Load weights alone from a checkpoint.
+
+        Args:
+            filename: Path, URL or URI of the checkpoint.
+            map_location: Where tensors go, as in `torch.load`.
+            strict: Whether weights that do not fit are an error.
+            revise_keys: Pairs of pattern and replacement that rename the weights.
+
+        Returns:
+            What the checkpoint holds.
+        """
+        checkpoint = self.strategy.load_checkpoint(filename, map_location=map_location, strict=strict,
+                                                   revise_keys=revise_keys,
+                                                   callback=partial(self.call_hook, 'after_load_checkpoint'))
+        self._has_loaded = True
+        return checkpoint
+
+    def load_or_resume(self) -> None:
+        """Load or resume once, as `load_from` and `resume` ask for."""
+        if self._has_loaded:
+            return
+        source = self._resume if isinstance(self._resume, str) else self._load_from
+        if self._resume and source is None:
+            source = find_latest_checkpoint(self.work_dir)
+            if source is None:
+                self.logger.info(f'There is no checkpoint to resume from in {self.work_dir}: training starts anew')
+                return
+            self.logger.info(f'Auto resumed from the latest checkpoint {source}.')
+        if source is not None:
+            self.resume(source) if self._resume else self.load_checkpoint(source)
+            self._has_loaded = True
+
+    def resume(self, filename: str, resume_optimizer: bool = True, resume_param_scheduler: bool = True,
+               map_location: MapLocation = 'default') -> None:
+        """Take the whole state of a run from a checkpoint.
+
+        If the file is not whole, the newest whole one beside it is taken, with a warning.
+
+        Args:
+            filename: Path, URL or URI of the checkpoint.
+            resume_optimizer: Whether the optimizer's state is taken.
+            resume_param_scheduler: Whether the schedulers' state is taken.
+            map_location: Where tensors go, as in `torch.load`; `'default'` is this rank's device.
+        """
+        if isinstance(self.optim_wrapper, dict):
+            self.optim_wrapper = self.build_optim_wrapper(self.optim_wrapper)
+        if self.param_schedulers is not None and not self._schedulers_are_built():
+            self.param_schedulers = self.build_param_scheduler(self.param_schedulers)
+        checkpoint = self._resume_whole(filename, resume_optimizer=resume_optimizer,
+                                        resume_param_scheduler=resume_param_scheduler, map_location=map_location)
+        self._take_seed(checkpoint['meta'].get('seed'))
+        self._compare_dataset_meta(checkpoint['meta'].get('dataset_meta'))
+        if 'message_hub' in checkpoint:
+            self.message_hub.load_state_dict(checkpoint['message_hub'])
+        hooks = checkpoint.get('hooks', {})
+        for name, hook in self._hooks_with_state():
+            if name in hooks:
+                hook.load_state_dict(hooks[name])
+        self._take_position(checkpoint)
+        meta = checkpoint['meta']
+        self.logger.info(f'resumed epoch: {meta["epoch"]}, iter: {meta["iter"]}')
+        self._has_loaded = True
+
+    def _schedulers_are_built(self) -> bool:
+        built = getattr(self.strategy, 'param_schedulers', None)
+        return built is not None and built is self.param_schedulers
+
+    def _resume_whole(self, filename: str, **options: Any) -> dict[str, Any]:
+        callback = partial(self.call_hook, 'after_load_checkpoint')
+        try:
+            return self.strategy.resume(filename, callback=callback, **options)
+        except BrokenCheckpointError as broken:
+            for candidate in older_checkpoints(filename):
+                try:
+                    checkpoint = self.strategy.resume(candidate, callback=callback, **options)
+                except (BrokenCheckpointError, KeyError):  # not whole either, or weights without a run
+                    continue
+                self.logger.warning(f'{broken}. The newest whole checkpoint is taken instead: {candidate}')
+                return checkpoint
+            raise
+
+    def _take_seed(self, seed: int | None) -> None:
+        own = self._randomness_cfg.get('seed')
+        if seed is None or seed == self._seed:
+            return
+        if own is not None:
+            self.logger.warning(f'The value of random seed in the checkpoint "{seed}" is different from the value in '
+                                f'`randomness` config "{own}"')
+        self._randomness_cfg['seed'] = seed
+        self.set_randomness(**self._randomness_cfg)
+
+    def set_randomness(self, seed: int | None, diff_rank_seed: bool = False, deterministic: bool = False) -> None:
+        """Seed all random generators, see `mmengine.runner.set_random_seed`."""
+        self.strategy._set_randomness(seed, diff_rank_seed, deterministic)
+        self._seed, self._deterministic = self.strategy.seed, deterministic
+
+    def _compare_dataset_meta(self, resumed: Any) -> None:
+        own = getattr(self.train_dataloader.dataset, 'metainfo', None)
+        if resumed is not None and own is not None and resumed != plain(own):
+            self.logger.warning(f'The dataset metainfo from the resumed checkpoint is different from the current '
+                                f'training dataset, please check the correctness of the checkpoint or the training '
+                                f'dataset: {resumed} and {plain(own)}')
+
+    def _take_position(self, checkpoint: dict[str, Any]) -> None:
+        meta, loop = checkpoint['meta'], self.train_loop
+        states = checkpoint.get('random_state') or [None]
+        if len(states) != self.world_size:
+            if checkpoint.get('random_state'):
+                self.logger.warning(f'The checkpoint holds the random numbers of {len(states)} rank(s), but there are '
+                                    f'{self.world_size}: every rank starts with its own, so the run goes on, though '
+                                    f'not with the same numbers')
+            states = [None] * self.world_size
+        if hasattr(loop, 'load_position'):
+            loop.load_position(meta['epoch'], meta['iter'], checkpoint.get('loop'), states[self.rank])
+        elif isinstance(loop, BaseLoop):
+            loop._epoch, loop._iter = meta['epoch'], meta['iter']  # type: ignore[attr-defined]  # upstream's own places
