@@ -1,0 +1,12 @@
+"""Configs as Python, YAML or JSON files that inherit, override, print and compare."""
+from mmengine.config.config import Config as Config
+from mmengine.config.config import ConfigDict as ConfigDict
+from mmengine.config.config import DictAction as DictAction
+from mmengine.config.config import read_base as read_base
+from mmengine.config.errors import ConfigFileError as ConfigFileError
+from mmengine.config.errors import ConfigFileNotFoundError as ConfigFileNotFoundError
+from mmengine.config.errors import ConfigImportError as ConfigImportError
+from mmengine.config.errors import ConfigKeyError as ConfigKeyError
+from mmengine.config.errors import ConfigParsingError as ConfigParsingError
+from mmengine.config.errors import ConfigSyntaxError as ConfigSyntaxError
+from mmengine.config.errors import ConfigTypeError as ConfigTypeError

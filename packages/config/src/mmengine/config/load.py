@@ -1,0 +1,229 @@
+"""Loading of a config file and its bases."""
+from __future__ import annotations
+
+import ast
+import os.path as osp
+import warnings
+from collections.abc import Mapping
+from types import FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+from mmengine.config.config_dict import ConfigDict
+from mmengine.config.data_files import parse_data
+from mmengine.config.errors import ConfigKeyError, ConfigParsingError
+from mmengine.config.lazy_file import LazyFile, is_lazy
+from mmengine.config.merge import merge_a_into_b
+from mmengine.config.origins import Recorder, recording
+from mmengine.config.python_text import BASE_KEY, assigns_base, bases_in, execute, listed, parse, without_bases
+from mmengine.config.sources import base_path, check_extension, not_found, read_text
+from mmengine.config.templates import (
+    mark_base_values,
+    put_base_values,
+    substitute_environment,
+    substitute_predefined,
+)
+from mmengine.interfaces import Origin
+
+DEPRECATION_KEY = '_deprecation_'
+#: a chain of bases longer than this is taken for a mistake
+MAX_DEPTH = 100
+
+
+class Loaded(NamedTuple):
+    """What a file gives, with its bases merged in."""
+
+    cfg: ConfigDict
+    #: the text of the file, below those of its bases
+    text: str
+    #: which names of it are imports
+    imported: set[str]
+
+
+class _Open(NamedTuple):
+    """A file that is being loaded."""
+
+    path: str
+    lazy: bool
+
+
+class Loader:
+    """Loads one config, and knows the files that are open above the current one.
+
+    Args:
+        predefined: Whether `{{ fileBasename }}` and the like are put in.
+        environment: Whether `{{ $NAME:default }}` is put in.
+        lazy: Whether files are in the pure Python style; `None` asks each file.
+    """
+
+    def __init__(self, predefined: bool = True, environment: bool = True, lazy: bool | None = None) -> None:
+        self.predefined = predefined
+        self.environment = environment
+        self.lazy = lazy
+        self.env_variables: dict[str, str] = {}
+        self.stack: list[_Open] = []
+
+    def load(self, filename: str, named_at: Origin | None = None) -> Loaded:
+        """Load a file with its bases.
+
+        Args:
+            filename: The file.
+            named_at: Where another config names it as its base.
+        """
+        path = osp.abspath(osp.expanduser(filename))
+        if not osp.exists(path):
+            raise not_found(path, named_at)
+        extension = check_extension(path)
+        return self.load_text(read_text(path, named_at), path, extension, named_at)
+
+    def load_text(self, text: str, path: str, extension: str, named_at: Origin | None = None) -> Loaded:
+        """Load the text of a file with its bases.
+
+        Args:
+            text: What stands in the file.
+            path: Its name.
+            extension: What decides about its format.
+            named_at: Where another config names it as its base.
+        """
+        self._check_chain(path, named_at)
+        with recording(path) as recorder:
+            if extension == '.py':
+                return self._python(text, recorder, named_at)
+            return self._data(text, extension, recorder)
+
+    def _check_chain(self, path: str, named_at: Origin | None) -> None:
+        paths = [entry.path for entry in self.stack]
+        if path in paths:
+            circle = ' -> '.join([*paths[paths.index(path):], path])
+            raise ConfigParsingError(f'The bases of {paths[0]} lead back to {path}, at {named_at}: {circle}')
+        if len(paths) >= MAX_DEPTH:
+            raise ConfigParsingError(f'{paths[0]} has a chain of more than {MAX_DEPTH} bases, at {named_at}')
+
+    def _substituted(self, text: str, path: str) -> str:
+        if self.predefined:
+            text = substitute_predefined(text, path)
+        if self.environment:
+            text, found = substitute_environment(text, path)
+            self.env_variables.update(found)
+        return text
+
+    # ---------------------------------------------------------------- the formats
+    def _python(self, text: str, recorder: Recorder, named_at: Origin | None) -> Loaded:
+        path = recorder.file
+        source = self._substituted(text, path)
+        tree = parse(source, path, text)
+        self.stack.append(_Open(path, self._style(tree, source, path, named_at)))
+        try:
+            if self.stack[-1].lazy:
+                return self._lazy(tree, text, recorder)
+            base, texts = self._bases(bases_in(tree, path), path)
+            cfg = execute(without_bases(tree), recorder, base, '{{' in source)
+            return self._over_base(cfg, base, path, [*texts, f'{path}\n{text}'])
+        finally:
+            self.stack.pop()
+
+    def _style(self, tree: ast.Module, source: str, path: str, named_at: Origin | None) -> bool:
+        if not self.stack:
+            return is_lazy(tree, source) if self.lazy is None else self.lazy
+        lazy = self.stack[-1].lazy
+        if lazy and assigns_base(tree):
+            raise ConfigParsingError(
+                f'{named_at} reads {path} by `with read_base():`, but that has its own bases in `_base_ = ...`. The '
+                'two ways do not mix in one chain: write `with read_base(): from ... import *` in both')
+        if not lazy and self.lazy is None and is_lazy(tree, source):
+            raise ConfigParsingError(
+                f'{named_at} names {path} in `_base_ = ...`, but that is in the pure Python style: it has `with '
+                'read_base():`, or imports what is no part of Python. The two do not mix in one chain: read it by '
+                '`with read_base(): from ... import *`, or load with `lazy_import=False`')
+        return lazy
+
+    def _lazy(self, tree: ast.Module, text: str, recorder: Recorder) -> Loaded:
+        file = LazyFile(tree, recorder)
+        bases = {module: self.load(base_file, where) for module, (base_file, where) in file.bases().items()}
+        cfg, imported = file.execute({module: loaded.cfg for module, loaded in bases.items()})
+        imported = imported.union(*(loaded.imported for loaded in bases.values()))
+        return Loaded(cfg, text, {name for name in imported if name in cfg})
+
+    def _data(self, text: str, extension: str, recorder: Recorder) -> Loaded:
+        path = recorder.file
+        source, placeholders = mark_base_values(self._substituted(text, path))
+        parsed = parse_data(source, path, extension, recorder)
+        line = recorder.line_of_key(parsed, BASE_KEY)
+        cfg = ConfigDict(parsed)
+        names = listed(dict.pop(cfg, BASE_KEY, []), Origin(path, line))
+        self.stack.append(_Open(path, False))
+        try:
+            base, texts = self._bases([(name, line) for name in names], path)
+        finally:
+            self.stack.pop()
+        put_base_values(cfg, placeholders, base)
+        return self._over_base(cfg, base, path, [*texts, f'{path}\n{text}'])
+
+    # ---------------------------------------------------------------- bases
+    def _bases(self, names: list[tuple[str, int]], path: str) -> tuple[ConfigDict, list[str]]:
+        base, texts = ConfigDict(), []
+        for name, line in names:
+            named_at = Origin(path, line)
+            base_file, scope = base_path(name, path)
+            loaded = self.load(base_file, named_at)
+            _check_doubles(base, loaded.cfg, named_at)
+            found = with_scope(loaded.cfg, scope) if scope else loaded.cfg
+            dict.update(base, dict.items(found))
+            base._take_origins(found)
+            texts.append(loaded.text)
+        return base, texts
+
+    def _over_base(self, cfg: ConfigDict, base: ConfigDict, path: str, texts: list[str]) -> Loaded:
+        deprecation = dict.pop(cfg, DEPRECATION_KEY, None)
+        if deprecation is not None:
+            _warn(path, deprecation)
+            if not base and not cfg and 'expected' in deprecation:
+                base = self.load(base_path(deprecation['expected'], path)[0], Origin(path, 1)).cfg
+        merged = merge_a_into_b(cfg, base)
+        merged._set_origins(Origin(path, 1))
+        return Loaded(merged, '\n'.join(texts), set())
+
+
+def _check_doubles(base: ConfigDict, other: ConfigDict, named_at: Origin) -> None:
+    doubled = [key for key in dict.keys(other) if key in base]
+    if doubled:
+        shown = '; '.join(f'{key!r} at {base.origin_of(key)} and at {other.origin_of(key)}' for key in doubled)
+        raise ConfigKeyError(f'Duplicate key is not allowed among bases. Those of {named_at.file} (line '
+                             f'{named_at.line}) both have {shown}. Keep each in one of them')
+
+
+def _warn(path: str, deprecation: Mapping[str, Any]) -> None:
+    expected, reference = deprecation.get('expected'), deprecation.get('reference')
+    text = f'The config {path} is deprecated and will be removed'
+    text += f'; use {expected} in its place' if expected else ''
+    text += f' (see {reference})' if reference else ''
+    warnings.warn(text, DeprecationWarning, stacklevel=2)
+
+
+def with_scope(cfg: Any, scope: str | None = None, has_scope: bool = True) -> Any:
+    """Make dicts in `cfg` configs, and note in the outermost of those with a `type` where that is looked up.
+
+    Args:
+        cfg: A dict, list or tuple; other values are given back as they are.
+        scope: The registry scope of the library that the config is from.
+        has_scope: Whether none of the dicts above has got the note.
+    """
+    if isinstance(cfg, dict):
+        if has_scope and 'type' in cfg:
+            has_scope = False
+            if scope is not None and dict.get(cfg, '_scope_') is None:
+                dict.__setitem__(cfg, '_scope_', scope)
+        new = cfg if isinstance(cfg, ConfigDict) else ConfigDict(cfg)
+        for key, value in dict.items(new):
+            dict.__setitem__(new, key, with_scope(value, scope, has_scope))
+        return new
+    if type(cfg) in (list, tuple):
+        return type(cfg)([with_scope(value, scope, has_scope) for value in cfg])
+    return cfg
+
+
+def without_imports(loaded: Loaded) -> ConfigDict:
+    """Drop what only serves the writing of a lazy config: imports, functions and modules."""
+    for key, value in list(dict.items(loaded.cfg)):
+        if key in loaded.imported or isinstance(value, (FunctionType, ModuleType)):
+            dict.pop(loaded.cfg, key)
+    return loaded.cfg

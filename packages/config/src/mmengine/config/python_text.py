@@ -1,0 +1,186 @@
+"""Config files in Python: parsed in memory, run in a namespace of their own, their names made into a config."""
+from __future__ import annotations
+
+import ast
+import builtins
+from types import FunctionType, ModuleType, TracebackType
+from typing import Any
+
+from mmengine.config.config_dict import ATOMS, DICTS, ConfigDict
+from mmengine.config.errors import ConfigParsingError, ConfigSyntaxError, ConfigTypeError, add_note
+from mmengine.config.origins import RECORDER_NAME, Recorder, call_recorder, instrument
+from mmengine.config.templates import put_base_values_into_text
+from mmengine.interfaces import Origin
+
+BASE_KEY = '_base_'
+
+
+def parse(source: str, path: str, shown: str | None = None) -> ast.Module:
+    """Parse the text of a config.
+
+    Args:
+        source: The text, with what stands in `{{ }}` put in.
+        path: The file, for messages and tracebacks.
+        shown: The text as it is in the file, which a message quotes.
+    """
+    try:
+        return ast.parse(source, path)
+    except SyntaxError as error:
+        raise _syntax_error(error, path, shown or source) from None
+    except (ValueError, RecursionError, MemoryError) as error:  # a null byte; nested too deeply
+        raise ConfigSyntaxError(f'{path} cannot be parsed: {error}') from error
+
+
+def _syntax_error(error: SyntaxError, path: str, text: str) -> ConfigSyntaxError:
+    lines = text.splitlines()
+    line = error.lineno or 1
+    shown = lines[line - 1] if line <= len(lines) else ''
+    return ConfigSyntaxError(error.msg, (path, line, error.offset, shown))
+
+
+def _is_base(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Assign) and any(
+        isinstance(target, ast.Name) and target.id == BASE_KEY for target in statement.targets)
+
+
+def assigns_base(tree: ast.Module) -> bool:
+    """Tell whether a file has `_base_ = ...`."""
+    return any(map(_is_base, tree.body))
+
+
+def bases_in(tree: ast.Module, path: str) -> list[tuple[str, int]]:
+    """Find what a file names as its bases, and the line of each."""
+    found: list[tuple[str, int]] = []
+    for statement in filter(_is_base, tree.body):
+        assert isinstance(statement, ast.Assign)
+        node, line = statement.value, statement.lineno
+        try:
+            value = eval(compile(ast.Expression(node), path, 'eval'), {})
+        except Exception as error:
+            raise ConfigParsingError(f'`{BASE_KEY}` at {path}:{line} is read before the rest of the file runs, so it '
+                                     f'can only be made of constants: {error}') from error
+        lines = [item.lineno for item in node.elts] if isinstance(node, (ast.List, ast.Tuple)) else []
+        names = listed(value, Origin(path, line))
+        found = list(zip(names, lines if len(lines) == len(names) else [line] * len(names), strict=True))
+    return found
+
+
+def listed(names: Any, where: Origin) -> list[str]:
+    """Give what stands in `_base_` as a list of names."""
+    found = [names] if isinstance(names, str) else names
+    if not isinstance(found, (list, tuple)) or not all(isinstance(name, str) for name in found):
+        raise ConfigTypeError(f'`{BASE_KEY}` at {where} must be the path of a config or a list of such, '
+                              f'but is {names!r}')
+    return list(found)
+
+
+def without_bases(tree: ast.Module) -> ast.Module:
+    """Drop `_base_ = ...` from a file, since the name stands for the values of the bases while it runs."""
+    tree.body = [statement for statement in tree.body if not _is_base(statement)]
+    return tree
+
+
+class _BaseValues(ast.NodeTransformer):
+    """Reads `{{ _base_.a.b }}`, to Python a set in a set, as a copy of the value of the base."""
+
+    def __init__(self, base: ConfigDict) -> None:
+        self.base = base
+
+    def visit_Set(self, node: ast.Set) -> ast.AST:
+        inner = node.elts[0]
+        if len(node.elts) == 1 and isinstance(inner, ast.Set) and len(inner.elts) == 1 and _root(inner.elts[0]):
+            return call_recorder('copied', node, [inner.elts[0]])
+        return self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if isinstance(node.value, str) and '{{' in node.value:
+            text = put_base_values_into_text(node.value, self.base)
+            return ast.copy_location(ast.Constant(text), node)
+        return node
+
+
+def _root(node: ast.expr) -> bool:
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return isinstance(node, ast.Name) and node.id == BASE_KEY
+
+
+def execute(tree: ast.Module, recorder: Recorder, base: ConfigDict, has_templates: bool = True) -> ConfigDict:
+    """Run a file over the values of its bases, and make a config of its names.
+
+    Args:
+        tree: The file, without its `_base_`.
+        recorder: Takes down where things are written.
+        base: The values of the bases, which the file may read and change.
+        has_templates: Whether the file may have `{{ _base_.key }}`.
+    """
+    if has_templates:
+        tree = _BaseValues(base).visit(tree)
+    namespace = {BASE_KEY: base}
+    run(tree, recorder, namespace)
+    del namespace[BASE_KEY]
+    return config_of(namespace, recorder)
+
+
+def run(tree: ast.Module, recorder: Recorder, namespace: dict[str, Any]) -> None:
+    """Run a file in a namespace; what it raises gets a note with the line of the file."""
+    namespace.update({'__builtins__': builtins, '__file__': recorder.file, '__name__': 'config',
+                      RECORDER_NAME: recorder})
+    try:
+        code = compile(instrument(tree, recorder), recorder.file, 'exec')
+    except SyntaxError as error:
+        raise _syntax_error(error, recorder.file, error.text or '') from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ConfigSyntaxError(f'{recorder.file} cannot be compiled: {error}') from error
+    try:
+        exec(code, namespace)
+    except Exception as error:
+        add_note(error, f'while running the config {recorder.file}:{_line(error.__traceback__, recorder.file)}')
+        raise
+
+
+def _line(traceback: TracebackType | None, file: str) -> int:
+    line = 0
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == file:
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return line
+
+
+def config_of(namespace: dict[str, Any], recorder: Recorder, functions: bool = False) -> ConfigDict:
+    """Make a config of what a file has left in its namespace.
+
+    Args:
+        namespace: The names and their values.
+        recorder: Knows where they were assigned.
+        functions: Whether functions and modules stay.
+    """
+    cfg = ConfigDict()
+    try:
+        for key, value in namespace.items():
+            hidden = isinstance(key, str) and key.startswith('__')
+            if not hidden and (functions or not isinstance(value, (FunctionType, ModuleType))):
+                dict.__setitem__(cfg, key, rebuilt(value))
+    except RecursionError as error:
+        raise ConfigParsingError(f'{key!r} in {recorder.file} contains itself, or is nested too deeply') from error
+    cfg._set_origins(Origin(recorder.file, 1), {key: origin for key, origin in recorder.names.items() if key in cfg})
+    return cfg
+
+
+def rebuilt(value: Any) -> Any:
+    """Make configs of the dicts in a value, each a new one, so that two names never share a dict or a list."""
+    kind = type(value)
+    if kind in ATOMS:
+        return value
+    if kind is list:
+        return [rebuilt(item) for item in value]
+    if kind is tuple:
+        return tuple([rebuilt(item) for item in value])
+    if kind not in DICTS and not isinstance(value, ConfigDict):
+        return value
+    new = type(value)() if isinstance(value, ConfigDict) else ConfigDict()
+    for key, item in dict.items(value):
+        dict.__setitem__(new, key, rebuilt(item))
+    new._take_origins(value)
+    return new

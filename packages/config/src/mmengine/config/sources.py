@@ -1,0 +1,72 @@
+"""Reading of config files: their text, and where a name in `_base_` leads."""
+from __future__ import annotations
+
+import errno
+import os
+import os.path as osp
+
+from mmengine.config.errors import ConfigFileError, ConfigFileNotFoundError, ConfigSyntaxError
+from mmengine.config.external import external_base
+from mmengine.interfaces import Origin
+from mmengine.utils.suggest import did_you_mean
+
+EXTENSIONS = ('.py', '.json', '.yaml', '.yml')
+
+
+def read_text(filename: str, named_at: Origin | None = None) -> str:
+    """Read a config file as UTF-8.
+
+    Args:
+        filename: The file.
+        named_at: Where another config names it as its base.
+    """
+    try:
+        with open(filename, 'rb') as file:
+            content = file.read()
+    except FileNotFoundError:
+        raise not_found(filename, named_at) from None
+    except OSError as error:
+        raise ConfigFileError(f'The config {filename!r} cannot be read{_named(named_at)}: {error.strerror}') from error
+    try:
+        return content.decode('utf-8-sig').replace('\r\n', '\n')
+    except UnicodeDecodeError as error:
+        line = content.count(b'\n', 0, error.start) + 1
+        raise ConfigSyntaxError(f'a byte that is not UTF-8 ({error.reason}); save the file as UTF-8',
+                                (filename, line, 1, '')) from error
+
+
+def not_found(filename: str, named_at: Origin | None = None) -> ConfigFileNotFoundError:
+    """Make the error for a file that is not there, with the nearest names that are."""
+    folder, name = osp.split(osp.abspath(filename))
+    try:
+        hint = did_you_mean(name, [entry for entry in os.listdir(folder) if entry.endswith(EXTENSIONS)])
+    except OSError:
+        hint = f' There is no folder {folder!r}.'
+    error = ConfigFileNotFoundError(f'There is no config {filename!r}{_named(named_at)}.{hint}')
+    error.filename, error.errno = filename, errno.ENOENT
+    return error
+
+
+def _named(named_at: Origin | None) -> str:
+    return f', which {named_at} names as its base' if named_at else ''
+
+
+def check_extension(filename: str) -> str:
+    """Give the extension of a config file, if it is one that can be read."""
+    extension = osp.splitext(filename)[1]
+    if extension not in EXTENSIONS:
+        raise ConfigFileError(f'Only py/yml/yaml/json type are supported, but the config {filename!r} ends in '
+                              f'{extension!r}')
+    return extension
+
+
+def base_path(name: str, filename: str) -> tuple[str, str | None]:
+    """Find the file that a config names as its base; give its path, and its scope if it is in another library.
+
+    Args:
+        name: What stands in `_base_`: a path relative to the config, or `'mmdet::_base_/default_runtime.py'`.
+        filename: The config.
+    """
+    if '::' in name:
+        return external_base(name)
+    return osp.join(osp.dirname(filename), name), None
