@@ -169,12 +169,13 @@ def run_script(tmp_path: Path, work_dir: Path, kind: str) -> subprocess.Popen[st
 def test_ctrl_c_leaves_the_last_checkpoint_and_says_how_to_resume(tmp_path: Path) -> None:
     work_dir = tmp_path / 'run'
     process = run_script(tmp_path, work_dir, 'slow')
-    assert process.stdout is not None
-    for line in process.stdout:
-        if 'READY' in line:
-            process.send_signal(signal.SIGINT)
-            break
-    said = process.communicate(timeout=120)[0]
+    with process:
+        assert process.stdout is not None
+        said = ''
+        for line in process.stdout:
+            said += line
+            if 'READY' in line:
+                process.send_signal(signal.SIGINT)
     assert process.returncode not in (0, None)
     assert 'Training was interrupted in epoch 3, after 15 of 24 iterations' in said
     assert f'The last checkpoint is whole: {work_dir / "epoch_2.pth"}' in said
@@ -185,7 +186,8 @@ def test_ctrl_c_leaves_the_last_checkpoint_and_says_how_to_resume(tmp_path: Path
     said = again.communicate(timeout=120)[0]
     assert again.returncode == 0, said
     whole = run_script(tmp_path, tmp_path / 'whole', 'quick')
-    assert whole.wait(timeout=120) == 0, whole.communicate()[0]
+    said = whole.communicate(timeout=120)[0]
+    assert whole.returncode == 0, said
     ours, theirs = (torch.load(folder / 'epoch_4.pth', weights_only=False)['state_dict']
                     for folder in (work_dir, tmp_path / 'whole'))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)

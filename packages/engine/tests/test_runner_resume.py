@@ -112,10 +112,11 @@ def test_resume_true_takes_the_newest(make_runner: Make, tmp_path: Path) -> None
             if runner.epoch == 1:
                 runner.train_loop.stop_training = True
 
-    whole = make_runner('whole')
+    seeded = dict(randomness=dict(seed=7))
+    whole = make_runner('whole', **seeded)
     whole.train()
-    make_runner('run', custom_hooks=[Stop()]).train()
-    ours = make_runner('run', resume=True)
+    make_runner('run', custom_hooks=[Stop()], **seeded).train()
+    ours = make_runner('run', resume=True, **seeded)
     ours.train()
     assert_same(ours, whole)
 

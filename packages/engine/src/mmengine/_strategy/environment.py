@@ -12,6 +12,10 @@ from mmengine.dist import broadcast_object_list, init_dist, is_distributed, is_m
 from mmengine.utils.dl_utils import set_multi_processing
 
 
+#: The timestamps of this process's runs: their loggers and hubs are named after them, whatever their folders are.
+_claimed: set[str] = set()
+
+
 def set_up_process(launcher: str = 'none', cudnn_benchmark: bool = False, mp_cfg: dict[str, Any] | None = None,
                    dist_cfg: dict[str, Any] | None = None, resource_limit: int = 4096) -> None:
     """Start distribution and set what holds for the whole process.
@@ -72,14 +76,16 @@ def _claim(work_dir: str) -> str | OSError:
         stamp = time.strftime('%Y%m%d_%H%M%S', time.localtime(now))
         try:
             os.makedirs(work_dir, exist_ok=True)
-            Path(work_dir, stamp).mkdir()
-            return stamp
+            if stamp not in _claimed:
+                Path(work_dir, stamp).mkdir()
+                _claimed.add(stamp)
+                return stamp
         except FileExistsError as error:
             if not os.path.isdir(work_dir):
                 return _unwritable(work_dir, error)
-            now += 1
         except OSError as error:
             return _unwritable(work_dir, error)
+        now += 1
 
 
 def _unwritable(work_dir: str, error: OSError) -> OSError:

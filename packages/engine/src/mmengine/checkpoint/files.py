@@ -100,14 +100,15 @@ def read_checkpoint(filename: str | Path, map_location: MapLocation = None, *, t
         path = os.path.expanduser(filename)
         if not os.path.isfile(path):
             raise FileNotFoundError(f'{name} can not be found: there is no such checkpoint file')
-        source: Any = path
+        source: Any = open(path, 'rb')  # noqa: SIM115  # closed below
     else:
         source = io.BytesIO(backend.get(filename))
     try:
-        return load_safely(source, map_location, name, trusted)
+        with source:
+            return load_safely(source, map_location, name, trusted)
     except UnsafeCheckpointError:
         raise
-    except (RuntimeError, EOFError, pickle.UnpicklingError, KeyError, ValueError) as error:
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, KeyError, ValueError) as error:
         reason = str(error).strip().splitlines()
         raise BrokenCheckpointError(f'{name} is not a whole checkpoint: it was cut off while it was written or copied, '
                                     f'or is no checkpoint ({reason[0] if reason else type(error).__name__})') from error

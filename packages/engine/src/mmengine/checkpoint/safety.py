@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -77,7 +78,8 @@ def load_safely(file: Any, map_location: str | torch.device | Callable[..., Any]
 def _blocked_names(error: Exception) -> str | None:
     """Take the types that the safe loader refused out of its error; None for any other failure."""
     text = str(error)
-    for before, after in (('Unsupported global: GLOBAL ', ' was not'), ('Unsupported class ', '\n')):
-        if before in text:
-            return repr(text.split(before, 1)[1].split(after, 1)[0].strip())
-    return 'objects of unlisted types' if 'Weights only load failed' in text and 'Unsupported' in text else None
+    named = re.search(r'(?:Unsupported global: GLOBAL|unsupported GLOBAL|unsupported class) (\S+)', text, re.IGNORECASE)
+    if named:
+        return repr(named.group(1))
+    refused = ('Trying to call reduce', 'Can only create new object', 'Can only build')
+    return 'objects of types that are not listed' if any(words in text for words in refused) else None

@@ -1,7 +1,10 @@
 """Upstream's path of the checkpoint functions, which are in `mmengine.checkpoint`."""
 from __future__ import annotations
 
+import io
 from typing import Any
+
+import torch
 
 from mmengine.checkpoint.discovery import find_latest_checkpoint as find_latest_checkpoint
 from mmengine.checkpoint.files import write_checkpoint
@@ -36,6 +39,10 @@ def save_checkpoint(checkpoint: dict[str, Any], filename: str, file_client_args:
         raise ValueError('"file_client_args" and "backend_args" cannot be set at the same time: '
                          'give backend_args, file_client_args is its older name')
     if file_client_args is not None:
-        FileClient.infer_client(file_client_args, filename)  # reports what does not fit, in the older words
-        backend_args = file_client_args
+        client = FileClient.infer_client(file_client_args, filename)
+        if client.name != 'HardDiskBackend':
+            buffer = io.BytesIO()
+            torch.save(checkpoint, buffer)
+            client.put(buffer.getvalue(), filename)
+            return
     write_checkpoint(checkpoint, filename, backend_args)

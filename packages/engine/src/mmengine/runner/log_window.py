@@ -26,7 +26,7 @@ def check_custom_cfg(custom_cfg: Sequence[CustomCfg], by_epoch: bool) -> None:
         name = entry.get('log_name', source)
         if name in names:
             raise AssertionError(f'Found duplicate {name!r} for {source!r} in custom_cfg of the log processor: each '
-                                 f'entry needs a `log_name` of its own, and only one may replace the name of its source')
+                                 f'entry needs a `log_name` of its own, only one may replace the name of its source')
         names.add(name)
 
 

@@ -185,7 +185,8 @@ class Runner(RunnerState):
                 raise KeyError(f'the config{f" {file}" if file else ""} needs the key {name!r}')
         names = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'val_cfg', 'test_cfg',
                  'auto_scale_lr', 'optim_wrapper', 'param_scheduler', 'val_evaluator', 'test_evaluator',
-                 'default_hooks', 'custom_hooks', 'data_preprocessor', 'load_from', 'log_processor', 'visualizer', 'experiment_name',
+                 'default_hooks', 'custom_hooks', 'data_preprocessor', 'load_from', 'log_processor', 'visualizer',
+                 'experiment_name',
                  'env_cfg', 'randomness')
         defaults = dict(resume=False, launcher='none', log_level='INFO', default_scope='mmengine')
         extra = {name: cfg[name] for name in ('strategy', 'trust_checkpoint') if cfg.get(name) is not None}

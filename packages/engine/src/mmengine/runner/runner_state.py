@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from mmengine.checkpoint import BrokenCheckpointError, find_latest_checkpoint, older_checkpoints
@@ -15,6 +15,12 @@ from mmengine.runner.plain import plain
 from mmengine.runner.runner_builders import RunnerBuilders
 from mmengine.utils import get_git_hash
 from mmengine.version import __version__
+
+
+@cache
+def _version() -> str:
+    """Give the version with the commit of the working directory, asked for once: git is a process of its own."""
+    return __version__ + get_git_hash(digits=7, fallback='')
 
 
 class RunnerState(RunnerBuilders):
@@ -74,7 +80,7 @@ class RunnerState(RunnerBuilders):
         full = {'epoch': epoch, 'iter': iteration, **(meta or {}),
                 'cfg': self.cfg.pretty_text, 'seed': self.seed, 'experiment_name': self.experiment_name,
                 'time': time.strftime('%Y%m%d_%H%M%S', time.localtime()),
-                'mmengine_version': __version__ + get_git_hash(digits=7, fallback='')}
+                'mmengine_version': _version()}
         dataset = self.train_dataloader.dataset
         if hasattr(dataset, 'metainfo'):
             full['dataset_meta'] = plain(dataset.metainfo)
