@@ -1,0 +1,1 @@
+"""Where records go: the base class of all trackers, and the one that writes plain files."""

@@ -1,0 +1,1 @@
+"""Drawing on pictures; matplotlib is imported by the functions that draw with it."""
