@@ -5,6 +5,7 @@ import copy
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -294,15 +295,25 @@ class Runner(RunnerState):
         except KeyboardInterrupt:
             if mode == 'train':
                 self.logger.warning(self._how_to_resume('Training was interrupted'))
-            self.visualizer.close('aborted')
+            self._close('aborted')
             raise
         except Exception as error:
             if mode == 'train' and self.iter:
                 self.logger.error(self._how_to_resume(f'Training stopped by {type(error).__name__}: {error}'))
-            self.visualizer.close('failed')
+            self._close('failed')
             raise
         finally:
             self.logger.close()
+
+    def _close(self, status: str) -> None:
+        """End what a run that did not come to its end leaves open: trackers, and hooks that have a `close`."""
+        for opened in (*self.hooks, partial(self.visualizer.close, status)):
+            try:
+                close = opened if isinstance(opened, partial) else getattr(opened, 'close', None)
+                if close is not None:
+                    close()
+            except Exception as error:  # the error that ended the run is the one to raise
+                self.logger.error(f'{opened!r} could not be closed: {type(error).__name__}: {error}')
 
     def _how_to_resume(self, what: str) -> str:
         checkpoint = find_latest_checkpoint(self.work_dir)

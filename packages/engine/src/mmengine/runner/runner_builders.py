@@ -67,9 +67,6 @@ class RunnerBuilders(RunnerViews):
         if not isinstance(visualizer, dict):
             raise TypeError(f'visualizer should be Visualizer object, a dict or None, but got {visualizer!r}')
         cfg = {'type': 'Visualizer', 'name': self._experiment_name, 'save_dir': self._log_dir, **visualizer}
-        # Configs call it 'visualizer': that of an earlier run in this process must not answer for this one.
-        if Visualizer.check_instance_created(cfg['name']):
-            Visualizer.get_instance(cfg['name']).release()
         return VISUALIZERS.build(cfg)
 
     def build_model(self, model: nn.Module | dict[str, Any]) -> nn.Module:

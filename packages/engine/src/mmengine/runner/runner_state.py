@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.checkpoint import BrokenCheckpointError, find_latest_checkpoint, older_checkpoints
 from mmengine.checkpoint.files import MapLocation
-from mmengine.dist import all_gather_object
+from mmengine.dist import all_gather_object, is_main_process
 from mmengine.fileio import FileClient, join_path
 from mmengine.runner.base_loop import BaseLoop
 from mmengine.runner.plain import plain
@@ -65,6 +65,9 @@ class RunnerState(RunnerBuilders):
             raise TypeError(f'meta should be a dict or None, but got {type(meta)}')
         if file_client_args is not None and backend_args is not None:
             raise ValueError('"file_client_args" and "backend_args" cannot be set at the same time.')
+        if not (is_main_process() or self.strategy.collective_state):
+            self._rank_states = None
+            return
         if file_client_args is not None:
             filepath = FileClient.infer_client(file_client_args, out_dir).join_path(out_dir, filename)
         else:

@@ -1,0 +1,19 @@
+"""Hooks: what happens at the stages of a run beside training itself."""
+from mmengine.hooks.checkpoint_hook import CheckpointHook as CheckpointHook
+from mmengine.hooks.curve_plot_hook import CurvePlotHook as CurvePlotHook
+from mmengine.hooks.early_stopping_hook import EarlyStoppingHook as EarlyStoppingHook
+from mmengine.hooks.ema_hook import EMAHook as EMAHook
+from mmengine.hooks.empty_cache_hook import EmptyCacheHook as EmptyCacheHook
+from mmengine.hooks.hook import Hook as Hook
+from mmengine.hooks.iter_timer_hook import IterTimerHook as IterTimerHook
+from mmengine.hooks.logger_hook import LoggerHook as LoggerHook
+from mmengine.hooks.naive_visualization_hook import NaiveVisualizationHook as NaiveVisualizationHook
+from mmengine.hooks.param_scheduler_hook import ParamSchedulerHook as ParamSchedulerHook
+from mmengine.hooks.profiler_hook import NPUProfilerHook as NPUProfilerHook
+from mmengine.hooks.profiler_hook import ProfilerHook as ProfilerHook
+from mmengine.hooks.progress_bar_hook import ProgressBarHook as ProgressBarHook
+from mmengine.hooks.runtime_info_hook import RuntimeInfoHook as RuntimeInfoHook
+from mmengine.hooks.sampler_seed_hook import DistSamplerSeedHook as DistSamplerSeedHook
+from mmengine.hooks.sync_buffer_hook import SyncBuffersHook as SyncBuffersHook
+from mmengine.hooks.test_time_aug_hook import PrepareTTAHook as PrepareTTAHook
+from mmengine.hooks.test_time_aug_hook import build_runner_with_tta as build_runner_with_tta

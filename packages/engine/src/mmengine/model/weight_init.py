@@ -1,0 +1,21 @@
+"""Upstream's path of weight initialisation."""
+from mmengine.model.init_functions import bias_init_with_prob as bias_init_with_prob
+from mmengine.model.init_functions import caffe2_xavier_init as caffe2_xavier_init
+from mmengine.model.init_functions import constant_init as constant_init
+from mmengine.model.init_functions import kaiming_init as kaiming_init
+from mmengine.model.init_functions import normal_init as normal_init
+from mmengine.model.init_functions import trunc_normal_ as trunc_normal_
+from mmengine.model.init_functions import trunc_normal_init as trunc_normal_init
+from mmengine.model.init_functions import uniform_init as uniform_init
+from mmengine.model.init_functions import xavier_init as xavier_init
+from mmengine.model.init_info import update_init_info as update_init_info
+from mmengine.model.initializers import BaseInit as BaseInit
+from mmengine.model.initializers import Caffe2XavierInit as Caffe2XavierInit
+from mmengine.model.initializers import ConstantInit as ConstantInit
+from mmengine.model.initializers import KaimingInit as KaimingInit
+from mmengine.model.initializers import NormalInit as NormalInit
+from mmengine.model.initializers import PretrainedInit as PretrainedInit
+from mmengine.model.initializers import TruncNormalInit as TruncNormalInit
+from mmengine.model.initializers import UniformInit as UniformInit
+from mmengine.model.initializers import XavierInit as XavierInit
+from mmengine.model.initializers import initialize as initialize

@@ -1,0 +1,4 @@
+"""Upstream's path of torch's download of state dicts."""
+from torch.hub import load_state_dict_from_url
+
+load_url = load_state_dict_from_url
