@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -43,6 +45,12 @@ def test_one_class_of_hooks_under_each_of_its_names() -> None:
     assert HOOKS.get('LoggerHook') is LoggerHook
     assert DATA_BATCH is not None
     assert SUFFIX_TYPE is not None
+
+
+def test_drawing_is_loaded_by_who_draws_only() -> None:
+    program = 'import sys, mmengine.hooks; print([name for name in ("matplotlib", "rich") if name in sys.modules])'
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, check=True)
+    assert done.stdout == '[]\n'
 
 
 class TestEmptyCache:

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import io
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -56,6 +55,14 @@ def test_on_a_terminal(make_runner: Make) -> None:
     assert re.search(r'val +[━╸╺]+ +3/6', text)
     assert 'val' not in last
     assert screen.getvalue().count(HIDE_CURSOR) == screen.getvalue().count(SHOW_CURSOR) == 1
+
+
+def test_on_a_narrow_terminal_the_loss_and_the_remaining_time_stay(make_runner: Make) -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=62, legacy_windows=False)
+    train(make_runner, ProgressBarHook(refresh=0, console=console))
+    last = shown(screen).strip().splitlines()[-1]
+    assert re.fullmatch(r'.*epoch 4/4 ━{16} 24/24 loss \S+  eta 0:00:00', last)
 
 
 def test_lines_of_the_logger_go_above_the_bar(make_runner: Make) -> None:
@@ -175,6 +182,7 @@ SCRIPT = """
 
 @pytest.mark.parametrize('fails', [False, True])
 def test_in_a_real_terminal(tmp_path: Path, fails: bool) -> None:
+    pty = pytest.importorskip('pty', reason='this system has no such terminals')
     script = tmp_path / 'script.py'
     tests = str(Path(__file__).parent)
     script.write_text(textwrap.dedent(SCRIPT).format(tests=tests, folder=str(tmp_path / 'run'), fails=fails))

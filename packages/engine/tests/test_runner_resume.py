@@ -87,6 +87,15 @@ def test_with_workers(make_runner: Make, make_cfg: Any, tmp_path: Path) -> None:
     assert_same(resumed(make_runner, tmp_path, 'iter_9.pth', **changes), whole)
 
 
+@pytest.mark.parametrize('iteration', [6, 7, 9])
+def test_within_a_group_of_accumulated_gradients(make_runner: Make, tmp_path: Path, iteration: int) -> None:
+    changes = dict(default_hooks=EVERY_ITER, optim_wrapper=dict(
+        accumulative_counts=4, optimizer=dict(type='SGD', lr=0.05, momentum=0.9)))
+    whole = make_runner('whole', **changes)
+    whole.train()
+    assert_same(resumed(make_runner, tmp_path, f'iter_{iteration}.pth', **changes), whole)
+
+
 def test_a_run_resumed_twice(make_runner: Make, tmp_path: Path) -> None:
     whole = make_runner('whole', default_hooks=EVERY_ITER)
     whole.train()

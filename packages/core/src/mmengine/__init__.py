@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from mmengine.fileio import BaseFileHandler as BaseFileHandler
     from mmengine.fileio import BaseStorageBackend as BaseStorageBackend
     from mmengine.fileio import FileClient as FileClient
-    from mmengine.fileio import HTTPBackend as HTTPBackend
     from mmengine.fileio import HardDiskBackend as HardDiskBackend
+    from mmengine.fileio import HTTPBackend as HTTPBackend
     from mmengine.fileio import JsonHandler as JsonHandler
     from mmengine.fileio import LmdbBackend as LmdbBackend
     from mmengine.fileio import LocalBackend as LocalBackend
@@ -52,12 +52,11 @@ if TYPE_CHECKING:
     from mmengine.fileio import remove as remove
     from mmengine.fileio import rmtree as rmtree
     from mmengine.logging import HistoryBuffer as HistoryBuffer
-    from mmengine.logging import MMLogger as MMLogger
     from mmengine.logging import MessageHub as MessageHub
+    from mmengine.logging import MMLogger as MMLogger
     from mmengine.logging import print_log as print_log
-    from mmengine.registry import DATASETS as DATASETS
     from mmengine.registry import DATA_SAMPLERS as DATA_SAMPLERS
-    from mmengine.registry import DefaultScope as DefaultScope
+    from mmengine.registry import DATASETS as DATASETS
     from mmengine.registry import EVALUATOR as EVALUATOR
     from mmengine.registry import FUNCTIONS as FUNCTIONS
     from mmengine.registry import HOOKS as HOOKS
@@ -65,21 +64,22 @@ if TYPE_CHECKING:
     from mmengine.registry import LOG_PROCESSORS as LOG_PROCESSORS
     from mmengine.registry import LOOPS as LOOPS
     from mmengine.registry import METRICS as METRICS
-    from mmengine.registry import MODELS as MODELS
     from mmengine.registry import MODEL_WRAPPERS as MODEL_WRAPPERS
-    from mmengine.registry import OPTIMIZERS as OPTIMIZERS
-    from mmengine.registry import OPTIM_WRAPPERS as OPTIM_WRAPPERS
+    from mmengine.registry import MODELS as MODELS
     from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as OPTIM_WRAPPER_CONSTRUCTORS
+    from mmengine.registry import OPTIM_WRAPPERS as OPTIM_WRAPPERS
+    from mmengine.registry import OPTIMIZERS as OPTIMIZERS
     from mmengine.registry import PARAM_SCHEDULERS as PARAM_SCHEDULERS
-    from mmengine.registry import RUNNERS as RUNNERS
     from mmengine.registry import RUNNER_CONSTRUCTORS as RUNNER_CONSTRUCTORS
-    from mmengine.registry import Registry as Registry
+    from mmengine.registry import RUNNERS as RUNNERS
     from mmengine.registry import STRATEGIES as STRATEGIES
     from mmengine.registry import TASK_UTILS as TASK_UTILS
     from mmengine.registry import TRANSFORMS as TRANSFORMS
     from mmengine.registry import VISBACKENDS as VISBACKENDS
     from mmengine.registry import VISUALIZERS as VISUALIZERS
     from mmengine.registry import WEIGHT_INITIALIZERS as WEIGHT_INITIALIZERS
+    from mmengine.registry import DefaultScope as DefaultScope
+    from mmengine.registry import Registry as Registry
     from mmengine.registry import build_from_cfg as build_from_cfg
     from mmengine.registry import build_model_from_cfg as build_model_from_cfg
     from mmengine.registry import build_runner_from_cfg as build_runner_from_cfg

@@ -13,6 +13,7 @@ DISTRIBUTIONS = {
     'dist': 'mmparts-dist',
     'device': 'mmparts-dist',
     'visualization': 'mmparts-visualization',
+    'checkpoint': 'mmparts-engine',
     'structures': 'mmparts-engine',
     'dataset': 'mmparts-engine',
     'model': 'mmparts-engine',

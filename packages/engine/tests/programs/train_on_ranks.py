@@ -1,4 +1,4 @@
-"""One rank of a small run: `train_on_ranks.py FOLDER NAME [CHECKPOINT]`, started once per rank by torchrun's variables."""
+"""One rank of a small run: `train_on_ranks.py FOLDER NAME [CHECKPOINT]`, with the variables of torchrun set."""
 from __future__ import annotations
 
 import os

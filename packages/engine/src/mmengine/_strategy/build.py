@@ -50,8 +50,7 @@ def build_optimizer(optim_wrapper: Any, model: nn.Module) -> Any:
         return optim_wrapper
     optimizer = optim_wrapper.get('optimizer')
     if isinstance(optimizer, Optimizer):
-        cfg = {'type': 'OptimWrapper', **optim_wrapper}
-        return OPTIM_WRAPPERS.build(cfg)
+        return OPTIM_WRAPPERS.build(optim_wrapper, default_args=dict(type='OptimWrapper'))
     if optimizer is not None or 'constructor' in optim_wrapper:
         return build_optim_wrapper(unwrap(model), optim_wrapper)
     if not any(isinstance(item, OptimWrapper) for item in optim_wrapper.values()):

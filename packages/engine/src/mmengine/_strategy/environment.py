@@ -11,7 +11,6 @@ import torch
 from mmengine.dist import broadcast_object_list, init_dist, is_distributed, is_main_process
 from mmengine.utils.dl_utils import set_multi_processing
 
-
 #: The timestamps of this process's runs: their loggers and hubs are named after them, whatever their folders are.
 _claimed: set[str] = set()
 

@@ -47,7 +47,8 @@ def _use_deterministic_algorithms() -> None:
 
 def random_state() -> dict[str, Any]:
     """Take the state of every random generator of this process, as plain containers and tensors."""
-    name, keys, position, has_gauss, gauss = np.random.get_state()  # type: ignore[misc]  # the legacy form is a tuple
+    legacy: Any = np.random.get_state()
+    name, keys, position, has_gauss, gauss = legacy
     version, numbers, gauss_next = random.getstate()
     state: dict[str, Any] = {
         'python': [version, torch.tensor(numbers, dtype=torch.int64), gauss_next],

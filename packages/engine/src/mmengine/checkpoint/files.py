@@ -69,7 +69,7 @@ class _Remembering(io.RawIOBase):
 
 
 def _save_to(checkpoint: dict[str, Any], file: Any) -> None:
-    remembering = _Remembering(file)
+    remembering: Any = _Remembering(file)
     try:
         torch.save(checkpoint, remembering)
         file.flush()

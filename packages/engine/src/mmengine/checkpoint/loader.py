@@ -27,8 +27,7 @@ class CheckpointLoader:
     _schemes: dict[str, Loader] = {}
 
     @classmethod
-    def register_scheme(cls, prefixes: str | Sequence[str], loader: Loader | None = None,
-                        force: bool = False) -> Loader | Callable[[Loader], Loader]:
+    def register_scheme(cls, prefixes: str | Sequence[str], loader: Any = None, force: bool = False) -> Any:
         """Add a loader, as a call or as a decorator.
 
         Args:
@@ -74,13 +73,11 @@ class CheckpointLoader:
         return loader(filename, map_location, trusted=trusted) if trusted else loader(filename, map_location)
 
 
-@CheckpointLoader.register_scheme(prefixes='')
 def load_from_local(filename: str, map_location: MapLocation = None, *, trusted: bool = False) -> Any:
     """Load a checkpoint from a path; `~` is the home folder."""
     return read_checkpoint(filename, map_location, trusted=trusted, backend_args=dict(backend='local'))
 
 
-@CheckpointLoader.register_scheme(prefixes=('http://', 'https://'))
 def load_from_http(filename: str, map_location: MapLocation = None, model_dir: str | None = None, *,
                    trusted: bool = False) -> Any:
     """Load a checkpoint from the web through torch's cache, once on each node.
@@ -112,14 +109,18 @@ def _download(url: str, path: str) -> None:
         torch.hub.download_url_to_file(url, path, progress=False)
 
 
-@CheckpointLoader.register_scheme(prefixes=('s3://', 'petrel://', 'open-mmlab:s3://', 'openmmlab:s3://',
-                                            'open-mmlab:petrel://', 'openmmlab:petrel://'))
 def load_from_ceph(filename: str, map_location: MapLocation = None, backend: str = 'petrel', *,
                    trusted: bool = False) -> Any:
     """Load a checkpoint from an object store through its storage backend."""
     for prefix in ('open-mmlab:', 'openmmlab:'):
         filename = filename.removeprefix(prefix)
     return read_checkpoint(filename, map_location, trusted=trusted, backend_args=dict(backend=backend))
+
+
+CheckpointLoader.register_scheme('', load_from_local)
+CheckpointLoader.register_scheme(('http://', 'https://'), load_from_http)
+CheckpointLoader.register_scheme(('s3://', 'petrel://', 'open-mmlab:s3://', 'openmmlab:s3://', 'open-mmlab:petrel://',
+                                  'openmmlab:petrel://'), load_from_ceph)
 
 
 def load_checkpoint(model: nn.Module, filename: str, map_location: MapLocation = None, strict: bool = False,

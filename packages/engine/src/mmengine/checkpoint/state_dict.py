@@ -38,11 +38,11 @@ def get_state_dict(module: nn.Module, destination: Any = None, prefix: str = '',
     module = unwrap(module)
     if destination is None:
         destination = OrderedDict()
-        destination._metadata = OrderedDict()  # type: ignore[attr-defined]  # torch's own place
+        destination._metadata = OrderedDict()
     destination._metadata[prefix[:-1]] = local_metadata = {'version': module._version}
     for before in module._state_dict_pre_hooks.values():
         before(module, prefix, keep_vars)
-    module._save_to_state_dict(destination, prefix, keep_vars)  # type: ignore[no-untyped-call]  # torch's own protocol
+    module._save_to_state_dict(destination, prefix, keep_vars)
     for name, child in module._modules.items():
         if child is not None:
             get_state_dict(child, destination, f'{prefix}{name}.', keep_vars)
@@ -74,7 +74,7 @@ def load_state_dict(module: nn.Module, state_dict: Mapping[str, Any], strict: bo
     def load(part: nn.Module, prefix: str = '') -> None:
         part = unwrap(part)
         local = {} if metadata is None else metadata.get(prefix[:-1], {})
-        part._load_from_state_dict(state, prefix, local, True, missing, unexpected,  # type: ignore[no-untyped-call]
+        part._load_from_state_dict(state, prefix, local, True, missing, unexpected,
                                    misfits)
         for name, child in part._modules.items():
             if child is not None:

@@ -149,13 +149,13 @@ class ProgressBarHook(Hook):
             eta = f'eta {_duration(left)}'
         by_epoch = runner.max_epochs is not None and runner.max_epochs > 1
         label = f'epoch {min(runner.epoch + 1, runner.max_epochs)}/{runner.max_epochs}' if by_epoch else 'train'
-        values = _joined(_latest(runner, 'loss'), _latest(runner, 'lr'), self._reached, eta)
+        values = [value for value in (_latest(runner, 'loss'), _latest(runner, 'lr'), self._reached, eta) if value]
         self._display.show('train', label, done, runner.max_iters, values)
 
     def _show_pass(self, mode: str, done: int, dataloader: Any) -> None:
         if self._display is not None:
             self._next = time.monotonic() + self.refresh
-            self._display.show(mode, mode, done, len(dataloader), '')
+            self._display.show(mode, mode, done, len(dataloader), ())
 
     def _text_of(self, metrics: dict[str, Any]) -> str:
         scalars = {name: as_number(value) for name, value in metrics.items() if is_scalar(value)}

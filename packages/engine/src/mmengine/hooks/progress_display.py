@@ -5,17 +5,21 @@ import atexit
 import sys
 import time
 import weakref
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+#: Between any two values.
+SEPARATOR = '  '
+
 
 class Display(Protocol):
     """What the progress hook asks for."""
 
-    def show(self, bar: str, label: str, done: int, total: int | None, values: str) -> None:
-        """Show how far something is, `bar` being 'train', 'val' or 'test'; `total` is None for a stream."""
+    def show(self, bar: str, label: str, done: int, total: int, values: Sequence[str]) -> None:
+        """Show how far something is, `bar` being 'train', 'val' or 'test'; the second value is the first to go."""
 
     def remove(self, bar: str) -> None:
         """Take a bar away."""
@@ -50,19 +54,22 @@ class LiveDisplay:
         former = LiveDisplay._last() if LiveDisplay._last is not None else None
         if former is not None:
             former.close()
+        self._width = 24 if console.width >= 100 else 16
         self._progress = Progress(
-            TextColumn('{task.description}', markup=False), BarColumn(bar_width=24), MofNCompleteColumn(),
+            TextColumn('{task.description}', markup=False), BarColumn(bar_width=self._width), MofNCompleteColumn(),
             TextColumn('{task.fields[values]}', markup=False), console=console, auto_refresh=False)
         self._tasks: dict[str, Any] = {}
         self._progress.start()
         LiveDisplay._last = weakref.ref(self)
         atexit.register(self.close)  # shows the cursor again if a run raises
 
-    def show(self, bar: str, label: str, done: int, total: int | None, values: str) -> None:
+    def show(self, bar: str, label: str, done: int, total: int, values: Sequence[str]) -> None:
         """Draw a bar."""
+        taken = len(f'{label}  {total}/{total}  ') + self._width
+        text = _fitting(values, self._progress.console.width - taken)
         if bar not in self._tasks:
-            self._tasks[bar] = self._progress.add_task(label, total=total, values=values)
-        self._progress.update(self._tasks[bar], description=label, completed=done, total=total, values=values)
+            self._tasks[bar] = self._progress.add_task(label, total=total, values=text)
+        self._progress.update(self._tasks[bar], description=label, completed=done, total=total, values=text)
         self._progress.refresh()
 
     def remove(self, bar: str) -> None:
@@ -88,11 +95,11 @@ class PlainDisplay:
         self._interval = interval
         self._next = time.monotonic() + interval
 
-    def show(self, bar: str, label: str, done: int, total: int | None, values: str) -> None:
+    def show(self, bar: str, label: str, done: int, total: int, values: Sequence[str]) -> None:
         """Write a line if it is time for one."""
         if self._interval and time.monotonic() >= self._next:
             self._next = time.monotonic() + self._interval
-            _write(f'{label}  {done}/{"?" if total is None else total}  {values}')
+            _write(SEPARATOR.join((label, f'{done}/{total}', *values)))
 
     def remove(self, bar: str) -> None:
         """Do nothing: a line stays."""
@@ -101,6 +108,14 @@ class PlainDisplay:
         """Write what was reached."""
         if self._interval and last:
             _write(last)
+
+
+def _fitting(values: Sequence[str], width: int) -> str:
+    """Join as many values as there is room for; the first and the last are worth most."""
+    shown = list(values)
+    while len(shown) > 2 and len(SEPARATOR.join(shown)) > width:
+        shown.pop(1)
+    return SEPARATOR.join(shown)
 
 
 def _write(line: str) -> None:

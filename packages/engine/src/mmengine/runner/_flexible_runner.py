@@ -41,13 +41,14 @@ class FlexibleRunner(Runner):
                  env_cfg: _Cfg | None = None, log_processor: Any = None, log_level: str = 'INFO',
                  visualizer: Visualizer | _Cfg | None = None, default_scope: str = 'mmengine',
                  randomness: _Cfg | None = None, compile: bool | _Cfg = False,
-                 cfg: Config | ConfigDict | _Cfg | None = None) -> None:
+                 cfg: Config | ConfigDict | _Cfg | None = None, trust_checkpoint: bool = False) -> None:
         self._compile = compile
         super().__init__(
             model, work_dir, train_dataloader, val_dataloader, test_dataloader, train_cfg, val_cfg, test_cfg,
             auto_scale_lr, optim_wrapper, param_scheduler, val_evaluator, test_evaluator, default_hooks, custom_hooks,
             data_preprocessor, load_from, resume, launcher or 'none', env_cfg, log_processor, log_level, visualizer,
-            default_scope, randomness, experiment_name, cfg, strategy=strategy)
+            default_scope, randomness, experiment_name, cfg, strategy=strategy,
+            trust_checkpoint=trust_checkpoint)
 
     def _prepare_training(self) -> None:
         self._prepare_evaluation()

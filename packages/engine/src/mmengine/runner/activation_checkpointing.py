@@ -25,4 +25,4 @@ def turn_on_activation_checkpointing(model: nn.Module, modules: str | Sequence[s
             near = difflib.get_close_matches(name, named, 3)
             raise ValueError(f'model has no submodule named {name!r}' + (f'; near ones: {near}' if near else ''))
         module = named[name]
-        module.forward = partial(checkpoint, module.forward, use_reentrant=False)  # type: ignore[method-assign]  # torch's own way
+        module.forward = partial(checkpoint, module.forward, use_reentrant=False)

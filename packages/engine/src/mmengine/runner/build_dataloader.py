@@ -12,6 +12,7 @@ from mmengine.dataset.utils import worker_init_fn as default_worker_init_fn
 from mmengine.dist import get_rank, get_world_size
 from mmengine.interfaces import origin_of
 from mmengine.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
+from mmengine.registry.miss import explain_miss
 from mmengine.utils.suggest import did_you_mean
 
 _ARGUMENTS = tuple(inspect.signature(DataLoader.__init__).parameters)[1:]
@@ -123,8 +124,7 @@ def _function(name: Any, what: str) -> Any:
     if isinstance(name, str):
         found = FUNCTIONS.get(name)
         if found is None:
-            near = did_you_mean(name, FUNCTIONS.module_dict)
-            raise KeyError(f'{what}: {name!r} is not in the registry FUNCTIONS.{near}')
+            raise KeyError(f'{what}: {explain_miss(FUNCTIONS, name)}')
         name = found
     if not callable(name):
         raise TypeError(f'{what} should be a dict or callable object, but got {name!r}')

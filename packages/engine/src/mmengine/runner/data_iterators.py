@@ -11,7 +11,8 @@ from mmengine.logging import print_log
 
 def set_epoch(dataloader: DataLoader[Any], epoch: int) -> None:
     """Tell the sampler of a loader, or that of its batch sampler, which epoch begins."""
-    for sampler in (dataloader.sampler, getattr(dataloader.batch_sampler, 'sampler', None)):
+    samplers: tuple[Any, ...] = (dataloader.sampler, getattr(dataloader.batch_sampler, 'sampler', None))
+    for sampler in samplers:
         if hasattr(sampler, 'set_epoch'):
             sampler.set_epoch(epoch)
             return

@@ -23,7 +23,7 @@ def check_custom_cfg(custom_cfg: Sequence[CustomCfg], by_epoch: bool) -> None:
         if not by_epoch and entry.get('window_size') == 'epoch':
             raise AssertionError(f"window_size cannot be 'epoch' if by_epoch is False, but got {entry!r}")
         source = entry['data_src']
-        name = entry.get('log_name', source)
+        name = str(entry.get('log_name', source))
         if name in names:
             raise AssertionError(f'Found duplicate {name!r} for {source!r} in custom_cfg of the log processor: each '
                                  f'entry needs a `log_name` of its own, only one may replace the name of its source')

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -184,15 +185,10 @@ class Runner(RunnerState):
             if cfg.get(name) is None:
                 file = getattr(cfg, 'filename', None)
                 raise KeyError(f'the config{f" {file}" if file else ""} needs the key {name!r}')
-        names = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'val_cfg', 'test_cfg',
-                 'auto_scale_lr', 'optim_wrapper', 'param_scheduler', 'val_evaluator', 'test_evaluator',
-                 'default_hooks', 'custom_hooks', 'data_preprocessor', 'load_from', 'log_processor', 'visualizer',
-                 'experiment_name',
-                 'env_cfg', 'randomness')
-        defaults = dict(resume=False, launcher='none', log_level='INFO', default_scope='mmengine')
-        extra = {name: cfg[name] for name in ('strategy', 'trust_checkpoint') if cfg.get(name) is not None}
-        return cls(model=cfg['model'], work_dir=cfg['work_dir'], cfg=cfg, **{name: cfg.get(name) for name in names},
-                   **{name: cfg.get(name, value) for name, value in defaults.items()}, **extra)  # type: ignore[arg-type]
+        # A subclass may take arguments of its own, or hand on whatever it gets.
+        names = {**inspect.signature(Runner.__init__).parameters, **inspect.signature(cls.__init__).parameters}
+        given: dict[str, Any] = {name: cfg[name] for name in names if name not in ('self', 'cfg') and name in cfg}
+        return cls(**given, cfg=cfg)
 
     @master_only
     def dump_config(self) -> None:

@@ -9,6 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmengine._strategy import BaseStrategy
+from mmengine._strategy.build import scale_learning_rate
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import EVALUATOR, LOG_PROCESSORS, LOOPS, STRATEGIES, VISUALIZERS
@@ -41,7 +42,7 @@ class RunnerBuilders(RunnerViews):
             launched = defaults['env_kwargs'].get('launcher', 'none') != 'none'
             strategy = dict(type='DDPStrategy', sync_bn=self.cfg.get('sync_bn')) if launched \
                 else dict(type='SingleDeviceStrategy')
-        built: BaseStrategy = STRATEGIES.build({**defaults, **strategy})
+        built: BaseStrategy = STRATEGIES.build(strategy, default_args=defaults)
         return built
 
     def build_logger(self, log_level: int | str = 'INFO', log_file: str | None = None, **kwargs: Any) -> MMLogger:
@@ -66,8 +67,8 @@ class RunnerBuilders(RunnerViews):
             return visualizer
         if not isinstance(visualizer, dict):
             raise TypeError(f'visualizer should be Visualizer object, a dict or None, but got {visualizer!r}')
-        cfg = {'type': 'Visualizer', 'name': self._experiment_name, 'save_dir': self._log_dir, **visualizer}
-        return VISUALIZERS.build(cfg)
+        return VISUALIZERS.build(visualizer, default_args=dict(type='Visualizer', name=self._experiment_name,
+                                                               save_dir=self._log_dir))
 
     def build_model(self, model: nn.Module | dict[str, Any]) -> nn.Module:
         """Build a model from its config, or take it as it is."""
@@ -113,7 +114,6 @@ class RunnerBuilders(RunnerViews):
         """
         if not auto_scale_lr or not auto_scale_lr.get('enable', False):
             return
-        from mmengine._strategy.build import scale_learning_rate
         scale_learning_rate(optim_wrapper, int(self.train_dataloader.batch_size or 1), auto_scale_lr)
 
     def build_evaluator(self, evaluator: Any) -> Evaluator:
@@ -121,7 +121,7 @@ class RunnerBuilders(RunnerViews):
         if isinstance(evaluator, Evaluator):
             return evaluator
         if isinstance(evaluator, dict) and ('metrics' in evaluator or evaluator.get('type') == 'Evaluator'):
-            built: Evaluator = EVALUATOR.build({'type': 'Evaluator', **evaluator})
+            built: Evaluator = EVALUATOR.build(evaluator, default_args=dict(type='Evaluator'))
             return built
         if isinstance(evaluator, (dict, list, tuple)) or hasattr(evaluator, 'compute_metrics'):
             return Evaluator(evaluator)
@@ -161,15 +161,15 @@ class RunnerBuilders(RunnerViews):
             return loop
         if not isinstance(loop, dict):
             raise TypeError(f'{default.__name__} should be a Loop object or dict, but got {loop!r}')
-        cfg = {'type': default, **copy.deepcopy(loop)}
-        return LOOPS.build(cfg, default_args=dict(runner=self, dataloader=dataloader, evaluator=evaluator))
+        return LOOPS.build(loop, default_args=dict(type=default, runner=self, dataloader=dataloader,
+                                                   evaluator=evaluator))
 
     def build_log_processor(self, log_processor: LogProcessor | dict[str, Any]) -> Any:
         """Build the log processor."""
         if isinstance(log_processor, LogProcessor):
             return log_processor
         if isinstance(log_processor, dict):
-            return LOG_PROCESSORS.build({'type': 'LogProcessor', **log_processor})
+            return LOG_PROCESSORS.build(log_processor, default_args=dict(type='LogProcessor'))
         raise TypeError(f'log processor should be a LogProcessor object or dict, but got {log_processor!r}')
 
     # -- hooks ------------------------------------------------------------------------------------------------------

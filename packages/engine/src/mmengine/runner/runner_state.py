@@ -45,7 +45,7 @@ class RunnerState(RunnerBuilders):
         """Write everything that a resumed run needs to go on as if it had never stopped.
 
         The file has its name only once it is whole. Keys: `meta` (with `epoch` and `iter`, the finished ones),
-        `state_dict`, `message_hub`, `optimizer`, `param_schedulers`, `hooks`, `loop` and `random_state`.
+        `state_dict`, `message_hub`, `optimizer`, `param_schedulers`, `hooks`, `loop` and `ranks`.
 
         Args:
             out_dir: Folder, also on a storage backend.
@@ -94,7 +94,7 @@ class RunnerState(RunnerBuilders):
         return {'meta': meta, 'message_hub': plain(self.message_hub.state_dict()),
                 'hooks': {name: hook.state_dict() for name, hook in self._hooks_with_state()},
                 'loop': loop.state_dict(meta['iter']) if hasattr(loop, 'state_dict') else {},
-                'random_state': self._states_of_ranks(meta['iter'])}
+                'ranks': self._states_of_ranks()}
 
     def _hooks_with_state(self) -> Iterator[tuple[str, Any]]:
         seen: dict[str, int] = {}
@@ -113,9 +113,11 @@ class RunnerState(RunnerBuilders):
 
     def _rank_state(self) -> dict[str, Any]:
         state = getattr(self.train_loop, 'state', None)
-        return state.rank_state() if state is not None else {}
+        progress = getattr(self.optim_wrapper, 'progress_state', None)
+        return {**(state.rank_state() if state is not None else {}),
+                'optimizer': progress() if progress is not None else None}
 
-    def _states_of_ranks(self, iterations: int) -> list[Any]:
+    def _states_of_ranks(self) -> list[Any]:
         collected, self._rank_states = self._rank_states, None
         if collected is not None and collected[0] == self.iter:
             return collected[1]
@@ -230,14 +232,16 @@ class RunnerState(RunnerBuilders):
 
     def _take_position(self, checkpoint: dict[str, Any]) -> None:
         meta, loop = checkpoint['meta'], self.train_loop
-        states = checkpoint.get('random_state') or [None]
+        states = checkpoint.get('ranks') or [None]
         if len(states) != self.world_size:
-            if checkpoint.get('random_state'):
+            if checkpoint.get('ranks'):
                 self.logger.warning(f'The checkpoint holds the random numbers of {len(states)} rank(s), but there are '
-                                    f'{self.world_size}: every rank starts with its own, so the run goes on, though '
-                                    f'not with the same numbers')
+                                    f'{self.world_size}: the run goes on, though not with the same numbers')
             states = [None] * self.world_size
+        own = states[self.rank] or {}
+        if own.get('optimizer') is not None and hasattr(self.optim_wrapper, 'load_progress_state'):
+            self.optim_wrapper.load_progress_state(own['optimizer'])
         if hasattr(loop, 'load_position'):
-            loop.load_position(meta['epoch'], meta['iter'], checkpoint.get('loop'), states[self.rank])
+            loop.load_position(meta['epoch'], meta['iter'], checkpoint.get('loop'), own)
         elif isinstance(loop, BaseLoop):
             loop._epoch, loop._iter = meta['epoch'], meta['iter']  # type: ignore[attr-defined]  # upstream's own places

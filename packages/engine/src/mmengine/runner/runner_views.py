@@ -185,22 +185,26 @@ class RunnerViews:
     @property
     def max_epochs(self) -> int | None:
         """Epochs in all, None without training."""
-        return self._of_train_loop('max_epochs', default=1)
+        value: int | None = self._of_train_loop('max_epochs', default=1)
+        return value
 
     @property
     def max_iters(self) -> int | None:
         """Iterations in all, None without training; None too while an epoch-based loop is not built."""
-        return self._of_train_loop('max_iters')
+        value: int | None = self._of_train_loop('max_iters')
+        return value
 
     @property
     def val_interval(self) -> int | None:
         """After how many epochs (or iterations) the model is validated, None without training."""
-        return self._of_train_loop('val_interval')
+        value: int | None = self._of_train_loop('val_interval')
+        return value
 
     @property
     def val_begin(self) -> int | None:
         """From which epoch (or iteration) on the model is validated, None without training."""
-        return self._of_train_loop('val_begin')
+        value: int | None = self._of_train_loop('val_begin')
+        return value
 
     def _of_train_loop(self, name: str, default: Any = None) -> Any:
         # A hook may ask before the loop is built: then the config answers.

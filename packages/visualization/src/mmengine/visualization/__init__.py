@@ -2,6 +2,7 @@
 from typing import Any
 
 from mmengine.interfaces import Hook as Hook
+from mmengine.registry import VISBACKENDS as VISBACKENDS
 from mmengine.visualization.backends import trackers
 from mmengine.visualization.backends.base import BaseVisBackend as BaseVisBackend
 from mmengine.visualization.backends.base import force_init_env as force_init_env

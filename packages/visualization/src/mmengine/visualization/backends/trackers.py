@@ -4,22 +4,11 @@ from __future__ import annotations
 from importlib import metadata
 from typing import Any
 
+from mmengine.registry.libraries import DISTRIBUTIONS
 from mmengine.utils.suggest import did_you_mean
 
 GROUP = 'mmengine.vis_backends'
 PACKAGE = 'mmengine.visualization'
-
-#: Class name -> distribution.
-DISTRIBUTIONS = {
-    'AimVisBackend': 'mmparts-aim',
-    'ClearMLVisBackend': 'mmparts-clearml',
-    'DVCLiveVisBackend': 'mmparts-dvclive',
-    'MLflowVisBackend': 'mmparts-mlflow',
-    'NeptuneVisBackend': 'mmparts-neptune',
-    'SwanlabVisBackend': 'mmparts-swanlab',
-    'TensorboardVisBackend': 'mmparts-tensorboard',
-    'WandbVisBackend': 'mmparts-wandb',
-}
 
 
 def installed() -> dict[str, metadata.EntryPoint]:

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mmengine.registry import VISBACKENDS
-from mmengine.visualization import BaseVisBackend, force_init_env
+from mmengine.visualization import VISBACKENDS, BaseVisBackend, force_init_env
 from mmengine.visualization.backends.fallbacks import figure_as_html, figure_as_image
 from mmengine.visualization.values import config_text, to_array, to_image, to_scalar
 

@@ -1,0 +1,25 @@
+"""The small helpers under the module path by which existing code imports them."""
+from mmengine.utils.checks import check_prerequisites as check_prerequisites
+from mmengine.utils.checks import has_method as has_method
+from mmengine.utils.checks import is_list_of as is_list_of
+from mmengine.utils.checks import is_method_overridden as is_method_overridden
+from mmengine.utils.checks import is_seq_of as is_seq_of
+from mmengine.utils.checks import is_str as is_str
+from mmengine.utils.checks import is_tuple_of as is_tuple_of
+from mmengine.utils.checks import requires_executable as requires_executable
+from mmengine.utils.checks import requires_package as requires_package
+from mmengine.utils.deprecation import deprecated_api_warning as deprecated_api_warning
+from mmengine.utils.deprecation import deprecated_function as deprecated_function
+from mmengine.utils.iteration import apply_to as apply_to
+from mmengine.utils.iteration import concat_list as concat_list
+from mmengine.utils.iteration import iter_cast as iter_cast
+from mmengine.utils.iteration import list_cast as list_cast
+from mmengine.utils.iteration import slice_list as slice_list
+from mmengine.utils.iteration import tuple_cast as tuple_cast
+from mmengine.utils.objects import get_object_from_string as get_object_from_string
+from mmengine.utils.objects import import_modules_from_strings as import_modules_from_strings
+from mmengine.utils.tuples import to_1tuple as to_1tuple
+from mmengine.utils.tuples import to_2tuple as to_2tuple
+from mmengine.utils.tuples import to_3tuple as to_3tuple
+from mmengine.utils.tuples import to_4tuple as to_4tuple
+from mmengine.utils.tuples import to_ntuple as to_ntuple
