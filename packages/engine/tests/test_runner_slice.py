@@ -229,7 +229,8 @@ def test_hooks_keep_their_state_over_a_resume(make_cfg: Any, tmp_path: Path) -> 
 
     Runner(**make_cfg(custom_hooks=[Counts()])).train()
     hook = Counts()
-    Runner(**make_cfg('more', custom_hooks=[hook], load_from=str(tmp_path / 'run' / 'epoch_2.pth'), resume=True)).train()
+    checkpoint = str(tmp_path / 'run' / 'epoch_2.pth')
+    Runner(**make_cfg('more', custom_hooks=[hook], load_from=checkpoint, resume=True)).train()
     assert hook.seen == 24
 
 

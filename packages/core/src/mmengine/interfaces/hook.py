@@ -137,7 +137,7 @@ class Hook:
     def every_n_epochs(self, runner: RunnerLike, n: int, start: int = 0) -> bool:
         """Tell whether the running epoch closes a group of `n` epochs, counted from epoch `start`."""
         done = runner.epoch + 1 - start
-        return n > 0 and done > 0 and done % n == 0
+        return n > 0 and done >= 0 and done % n == 0
 
     def every_n_inner_iters(self, batch_idx: int, n: int) -> bool:
         """Tell whether the batch closes a group of `n` batches of its epoch."""
@@ -146,7 +146,7 @@ class Hook:
     def every_n_train_iters(self, runner: RunnerLike, n: int, start: int = 0) -> bool:
         """Tell whether the running iteration closes a group of `n` iterations, counted from iteration `start`."""
         done = runner.iter + 1 - start
-        return n > 0 and done > 0 and done % n == 0
+        return n > 0 and done >= 0 and done % n == 0
 
     def end_of_epoch(self, dataloader: Any, batch_idx: int) -> bool:
         """Tell whether the batch is the last of its epoch."""

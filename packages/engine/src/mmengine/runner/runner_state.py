@@ -171,6 +171,7 @@ class RunnerState(RunnerBuilders):
             resume_param_scheduler: Whether the schedulers' state is taken.
             map_location: Where tensors go, as in `torch.load`; `'default'` is this rank's device.
         """
+        self._resume = True  # hooks ask whether the run goes on or only its weights were loaded
         if isinstance(self.optim_wrapper, dict):
             self.optim_wrapper = self.build_optim_wrapper(self.optim_wrapper)
         if self.param_schedulers is not None and not self._schedulers_are_built():
