@@ -1,0 +1,233 @@
+"""Sessions of the monorepo: `nox -l` lists them, `nox -t quick` is what a change needs, `nox -s tests` is all.
+
+Every session that runs code of ours installs the built wheels and works in a folder outside the checkout, so that
+nothing is importable by accident. Environments and wheels are used again as long as what went into them is the same.
+"""
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import nox
+from nox.command import CommandFailed
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / 'tools'))
+from parts import closure, load_parts, name_of, needs_torch
+
+nox.needs_version = '>=2025.2.9'
+nox.options.default_venv_backend = 'virtualenv'
+nox.options.reuse_venv = 'yes'
+nox.options.download_python = 'never'
+nox.options.error_on_missing_interpreters = False  # said and counted as skipped, not as passed
+nox.options.sessions = ['tests']
+
+PYTHONS = ['3.10', '3.11', '3.12', '3.13']
+TORCH_PYTHON = '3.11'
+DIST = ROOT / 'dist'
+REPORTS = ROOT / '.nox' / '.reports'
+TORCH = ROOT / 'constraints' / 'torch.txt'
+TOOLS = ROOT / 'tools'
+DEMO = ROOT / 'examples' / 'digits'
+TESTED_BY_CI = ['lint', 'imports', 'build', 'isolated', 'together', 'typecheck', 'upgrade']
+PARTS = load_parts()
+
+
+def _offer_pyenv() -> None:
+    """Put the interpreters of pyenv on the path: its shims answer for the global version only."""
+    versions = Path(os.environ.get('PYENV_ROOT', Path.home() / '.pyenv')) / 'versions'
+    for version in PYTHONS:
+        found = sorted(versions.glob(f'{version}.*/bin/python{version}'), key=lambda p: int(p.parts[-3].split('.')[2]))
+        if found:
+            os.environ['PATH'] = os.pathsep.join([str(found[-1].parent), os.environ['PATH']])
+
+
+_offer_pyenv()
+
+
+def _matrix(pythons: list[str], quick: str = '') -> list[object]:
+    """Every part with tests on every Python that it is tested on; the id names both, so no two share a folder."""
+    return [
+        nox.param(python, name, id=f'{name}-py{python}', tags=['quick'] if python == quick else [])
+        for name, part in PARTS.items() if part.tests.is_dir()
+        for python in ([TORCH_PYTHON] if needs_torch(PARTS, name) else pythons)
+    ]
+
+
+def _wheels(names: list[str]) -> list[Path]:
+    wheels = [PARTS[name].artifact(DIST) for name in names]
+    return [wheel for wheel in wheels if wheel is not None]
+
+
+def _install_torch(session: nox.Session) -> None:
+    try:
+        session.install('--no-compile', '-c', str(TORCH), 'torch')
+    except CommandFailed:
+        refuse = session.error if os.environ.get('CI') else session.skip  # CI must not pass without it
+        refuse(f'the torch of constraints/{TORCH.name} cannot be installed on this Python: see above')
+
+
+def _install(session: nox.Session, names: list[str], *requirements: str) -> None:
+    """Install the wheels of some parts and what these declare, unless the environment has just that already."""
+    wheels = _wheels(names)
+    constraints = ['-c', str(TORCH)] if any(needs_torch(PARTS, name) for name in names) else []
+    content = [*(w.read_bytes() for w in wheels), *(r.encode() for r in requirements), TORCH.read_bytes()]
+    digest = hashlib.sha256(b''.join(hashlib.sha256(c).digest() for c in content)).hexdigest()
+    stamp = Path(session.virtualenv.location) / '.installed'
+    if stamp.exists() and stamp.read_text() == digest:
+        return
+    stamp.unlink(missing_ok=True)
+    session.run('pip', 'uninstall', '-y', '-q', *(PARTS[name].distribution for name in names), silent=True)
+    if constraints:
+        _install_torch(session)
+    session.install('--no-compile', *constraints, *map(str, wheels), *requirements)
+    session.run('pip', 'check')
+    stamp.write_text(digest)
+
+
+def _pytest(session: nox.Session, *folders: Path | str, program: str = 'pytest') -> None:
+    """Run tests in a folder outside the checkout, where only what is installed can be imported."""
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix='mmparts-') as folder, session.chdir(folder):
+        session.run(program, '-c', str(ROOT / 'pyproject.toml'), '--rootdir', str(ROOT), '-p', 'no:cacheprovider',
+                    '--junit-xml', str(REPORTS / f'{session.name}.xml'), *map(str, folders), *session.posargs,
+                    env={'OMP_NUM_THREADS': '1'})  # the models of the tests are too small to share among threads
+
+
+def _test_requires(names: list[str]) -> list[str]:
+    return sorted({requirement for name in names for requirement in PARTS[name].test_requires})
+
+
+def _demo_requires() -> list[str]:
+    lines = (DEMO / 'requirements.txt').read_text(encoding='utf-8').splitlines()
+    return [line for line in lines if line and not line.startswith('#')]
+
+
+def _of_everything(session: nox.Session, program: str) -> str:
+    """Give a program of the environment that `everything` has made."""
+    found = shutil.which(program, path=str(ROOT / '.nox' / 'everything' / ('Scripts' if os.name == 'nt' else 'bin')))
+    if found is None:
+        session.skip(f'the session everything made no environment: Python {TORCH_PYTHON} or {TORCH.name} is not there')
+    return found
+
+
+@nox.session(venv_backend='none')
+def tests(session: nox.Session) -> None:
+    """Everything that a submission must pass, and one line of totals at the end."""
+    shutil.rmtree(REPORTS, ignore_errors=True)
+    REPORTS.mkdir(parents=True)
+    report = REPORTS / 'nox.json'
+    posargs = ['--', *session.posargs] if session.posargs else []
+    try:
+        session.run(sys.executable, '-m', 'nox', '-f', __file__, '--report', str(report), '-s', *TESTED_BY_CI, *posargs)
+    finally:
+        session.run(sys.executable, str(TOOLS / 'totals.py'), str(report))
+
+
+@nox.session(tags=['quick'])
+def lint(session: nox.Session) -> None:
+    """Style and common mistakes, by ruff."""
+    session.install('ruff>=0.14')
+    session.run('ruff', 'check', *(session.posargs or ['.']))
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Wheels and source distributions of all parts into dist/."""
+    session.install('build', 'hatchling>=1.27')
+    session.run('python', str(TOOLS / 'build_parts.py'), str(DIST))
+    session.run('python', str(TOOLS / 'check_wheels.py'), str(DIST))
+
+
+@nox.session(tags=['quick'], requires=['build'])
+def imports(session: nox.Session) -> None:
+    """Who imports whom: no cycles, nothing upwards, nothing undeclared; and the tests of these checks."""
+    session.install('pytest>=8.0')
+    session.run('python', str(TOOLS / 'check_imports.py'))
+    session.run('python', str(TOOLS / 'check_wheels.py'), str(DIST))
+    _pytest(session, ROOT / 'tests' / 'packaging')
+
+
+@nox.session(requires=['build'])
+@nox.parametrize('python,part', _matrix(PYTHONS, quick=TORCH_PYTHON))
+def isolated(session: nox.Session, part: str) -> None:
+    """One part alone, from its wheel with only what it declares."""
+    _install(session, closure(PARTS, [part]), *PARTS[part].test_requires)
+    _pytest(session, PARTS[part].tests)
+
+
+@nox.session(requires=['build'])
+@nox.parametrize('python,part', _matrix(PYTHONS[:1]))
+def lowest(session: nox.Session, part: str) -> None:
+    """One part with the lowest versions that it and its siblings declare; torch as in the constraints."""
+    session.install('uv')
+    names = closure(PARTS, [part])
+    wanted = Path(session.create_tmp()) / 'wanted.txt'
+    thirds = {r for name in names for r in PARTS[name].requires if name_of(r) not in _distributions()}
+    wanted.write_text('\n'.join(sorted(r for r in thirds if name_of(r) != 'torch')))
+    pins = session.run('uv', 'pip', 'compile', '-q', '--no-header', '--no-annotate', '--resolution', 'lowest-direct',
+                       '--python', session.virtualenv.location, str(wanted), silent=True).splitlines()
+    _install(session, names, *pins, *PARTS[part].test_requires)
+    _pytest(session, PARTS[part].tests, '-W', 'default')  # old releases warn about themselves
+
+
+def _distributions() -> set[str]:
+    return {part.distribution for part in PARTS.values()}
+
+
+@nox.session(python=TORCH_PYTHON, requires=['build'])
+def everything(session: nox.Session) -> None:
+    """Only make the environment of all parts, which together, typecheck and bench use."""
+    _install(session, list(PARTS), *_test_requires(list(PARTS)), *_demo_requires(), 'mypy>=1.13', 'types-PyYAML',
+             'hatchling>=1.27')
+
+
+@nox.session(venv_backend='none', requires=['everything'])
+def together(session: nox.Session) -> None:
+    """All parts in one environment: the tests of all, and those of the whole."""
+    folders = [part.tests for part in PARTS.values() if part.tests.is_dir()]
+    _pytest(session, *folders, ROOT / 'tests' / 'together', program=_of_everything(session, 'pytest'))
+
+
+@nox.session(venv_backend='none', requires=['everything'])
+def typecheck(session: nox.Session) -> None:
+    """Strict types of the installed wheels, which is what users get."""
+    session.chdir(session.create_tmp())
+    what = session.posargs or ['-p', 'mmengine']
+    session.run(_of_everything(session, 'mypy'), '--config-file', str(ROOT / 'pyproject.toml'), *what)
+
+
+@nox.session(python=TORCH_PYTHON, requires=['build'])
+def upgrade(session: nox.Session) -> None:
+    """Over an installed upstream mmengine, by the line of the README, with pip and with uv."""
+    session.install('pytest>=8.0', 'uv')
+    _pytest(session, ROOT / 'tests' / 'upgrade')
+
+
+@nox.session
+def dev(session: nox.Session) -> None:
+    """One editable environment with everything, for the desk; `.dev` is a tree of links for editors."""
+    session.install('--no-compile', '-c', str(TORCH), 'hatchling>=1.27', 'ruff>=0.14', 'mypy>=1.13', 'types-PyYAML',
+                    'torch', *_test_requires(list(PARTS)), *_demo_requires())
+    editable = [arg for part in PARTS.values() for arg in (['-e'] if part.source.is_dir() else []) + [str(part.path)]]
+    session.install('--no-build-isolation', '-c', str(TORCH), *editable)
+    session.run('python', str(TOOLS / 'link_tree.py'))
+    session.log(f'ready: source {session.virtualenv.location}/bin/activate')
+
+
+@nox.session(requires=['build'])
+def demo(session: nox.Session) -> None:
+    """Train a small network on handwritten digits; `nox -s demo -- dataset=fashion` on pieces of clothing."""
+    _install(session, list(PARTS), *_demo_requires())
+    session.run('python', str(DEMO / 'demo.py'), *session.posargs)
+
+
+@nox.session(venv_backend='none', requires=['everything'])
+def bench(session: nox.Session) -> None:
+    """What the runner costs on top of a bare PyTorch loop."""
+    session.chdir(session.create_tmp())
+    session.run(_of_everything(session, 'python'), str(TOOLS / 'bench_step.py'), *session.posargs)

@@ -1,0 +1,5 @@
+"""The tools are scripts: their folder is the path that they run with."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools'))
