@@ -91,6 +91,13 @@ def test_a_misspelt_argument_names_class_place_and_the_right_ones(make_cfg: Any,
     assert f'{file}:' in text
 
 
+def test_a_runner_that_cannot_be_built_leaves_nothing_open(make_cfg: Any, tmp_path: Path) -> None:
+    with pytest.raises(KeyError):
+        Runner.from_cfg(make_cfg(model=dict(type='Nothing'), log_level='INFO'))
+    links = [os.path.join('/proc/self/fd', number) for number in os.listdir('/proc/self/fd')]
+    assert not [link for link in links if os.path.exists(link) and str(tmp_path) in os.readlink(link)]
+
+
 def test_a_misspelt_argument_of_a_loader(make_cfg: Any) -> None:
     cfg = make_cfg()
     cfg['train_dataloader']['batchsize'] = cfg['train_dataloader'].pop('batch_size')

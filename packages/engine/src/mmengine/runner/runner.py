@@ -98,21 +98,14 @@ class Runner(RunnerState):
             env_kwargs=dict(launcher=launcher, randomness=self._randomness_cfg, **(env_cfg or {})))
         self.strategy.trust_checkpoint = trust_checkpoint
         self._take_identity()
-        self._build_recorders(default_scope, log_processor, visualizer)
-        self._log_environment()
-
-        if isinstance(model, dict) and data_preprocessor is not None:
-            model = copy.deepcopy(model)
-            model.setdefault('data_preprocessor', data_preprocessor)
-        self._model_name = ''
-        self.model = model  # type: ignore[assignment]  # the config, where the model is built later
-        if self._builds_model_early:
-            self._place_model()
-
         self._hook_list = HookList()
-        self.register_hooks(default_hooks, custom_hooks)
-        self.logger.info(f'Hooks will be executed in the following order:\n{self.get_hooks_info()}')
-        self.dump_config()
+        self._build_recorders(default_scope, log_processor, visualizer)
+        with self._running('construction'):
+            self._log_environment()
+            self._take_model(model, data_preprocessor)
+            self.register_hooks(default_hooks, custom_hooks)
+            self.logger.info(f'Hooks will be executed in the following order:\n{self.get_hooks_info()}')
+            self.dump_config()
 
     # -- construction -----------------------------------------------------------------------------------------------
 
@@ -167,6 +160,15 @@ class Runner(RunnerState):
         self.logger.info('\n'.join(['', rule, 'System environment:', *lines, '', 'Runtime environment:', *own, rule]))
         if self.cfg:
             self.logger.info(f'Config:\n{self.cfg.pretty_text}')
+
+    def _take_model(self, model: Any, data_preprocessor: Any) -> None:
+        if isinstance(model, dict) and data_preprocessor is not None:
+            model = copy.deepcopy(model)
+            model.setdefault('data_preprocessor', data_preprocessor)
+        self._model_name = ''
+        self.model = model
+        if self._builds_model_early:
+            self._place_model()
 
     def _place_model(self) -> None:
         model = self.build_model(self.model)
@@ -248,13 +250,12 @@ class Runner(RunnerState):
         self._need_step('train')
         if self._val_loop is not None:
             self._need_step('val')
-        loop = self.train_loop
+        self._train_loop = self.train_loop
         self.optim_wrapper = self.build_optim_wrapper(self.optim_wrapper)
         self.scale_lr(self.optim_wrapper, self.auto_scale_lr)
         if self.param_schedulers is not None:
             self.param_schedulers = self.build_param_scheduler(self.param_schedulers)
-        if loop is not None:
-            self.val_loop  # noqa: B018  # built here so that its mistakes show before the first epoch
+        self._val_loop = self.val_loop  # built now: its mistakes show before the first epoch
 
     def _prepare_evaluation(self) -> None:
         """Make the model ready where it is not built with the runner."""
