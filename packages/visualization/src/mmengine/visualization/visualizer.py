@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from mmengine.registry import VISBACKENDS, VISUALIZERS
+from mmengine.registry.libraries import DISTRIBUTIONS
 from mmengine.utils import ManagerMixin
 from mmengine.utils.rank import is_main_process
 from mmengine.visualization.backends import trackers
@@ -215,7 +216,7 @@ def _named(backends: Any) -> Iterable[tuple[str | None, Any]]:
 def _say_if_missing(kind: Any) -> None:
     """Name the distribution that a tracker is in, if it is neither registered nor installed."""
     name = kind.rpartition('.')[2] if isinstance(kind, str) else ''
-    if name in trackers.DISTRIBUTIONS and VISBACKENDS.get(kind) is None:
+    if name in DISTRIBUTIONS and VISBACKENDS.get(kind) is None:
         error = trackers.missing(name)
         if error is not None:
             raise error

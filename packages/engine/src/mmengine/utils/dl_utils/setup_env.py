@@ -4,6 +4,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+from importlib import import_module
 
 import torch.multiprocessing as mp
 
@@ -39,7 +40,7 @@ def set_multi_processing(mp_start_method: str = 'fork', opencv_num_threads: int 
 
 def _set_opencv_threads(count: int) -> None:
     try:
-        import cv2
+        cv2 = import_module('cv2')
     except ImportError:
         return
     # Threads of OpenCV in forked workers of a data loader can deadlock.
