@@ -82,22 +82,36 @@ def test_which_files_are_of_this_style(write):
     assert not _is_builtin_module('numpy')
 
 
-def test_the_two_styles_do_not_mix(write, path):
-    child = write('sub/text.py', "_base_ = './child.py'\n")
-    with pytest.raises(RuntimeError, match=r'text\.py:1 names .*child\.py .*`with read_base\(\)'):
-        Config.fromfile(child)
-    write('text_base.py', "_base_ = './x.py'\n")
-    with pytest.raises(RuntimeError, match='_base_ ='):
-        Config.fromfile(write('lazy.py', '''
-            from mmengine.config import read_base
-            with read_base():
-                from .text_base import *
-        '''))
-    write('third.py', 'from addict import Dict\na = Dict(b=1)\n')
-    child = write('text2.py', "_base_ = './third.py'\n")
-    with pytest.raises(ConfigParsingError):
-        Config.fromfile(child)
-    assert Config.fromfile(child, lazy_import=False).a.b == 1
+def test_the_two_styles_in_one_chain(write):
+    write('root.py', "lr = 0.1\nmodel = dict(type='A', depth=1)\n")
+    write('text.py', "_base_ = './root.py'\nmodel = dict(depth=2)\n")
+    lazy = write('lazy.py', """
+        from mmengine.config import read_base
+        from json import decoder
+        from addict import Dict
+        with read_base():
+            from .text import *
+        model.update(width=3)
+        other = dict(type=Dict)
+    """)
+    cfg = Config.fromfile(lazy)
+    assert cfg.to_dict() == dict(lr=0.1, model=dict(type='A', depth=2, width=3), other=dict(type='addict.Dict'))
+    top = write('top.py', "_base_ = './lazy.py'\nmodel = dict(width=4)\nother = dict(x=_base_.lr)\n")
+    cfg = Config.fromfile(top)
+    assert cfg.to_dict() == dict(lr=0.1, model=dict(type='A', depth=2, width=4), other=dict(type='addict.Dict', x=0.1))
+    assert [str(step).rpartition('/')[2] for step in cfg.origin('model.width')] == ['lazy.py:6', 'top.py:2']
+
+
+def test_one_file_has_one_style(write):
+    write('root.py', 'lr = 0.1\n')
+    path = write('a.py', """
+        _base_ = './root.py'
+        from mmengine.config import read_base
+        with read_base():
+            from .root import *
+    """)
+    with pytest.raises(RuntimeError, match=r'a\.py names its bases in `_base_ = ...` and, in line 3'):
+        Config.fromfile(path)
 
 
 @pytest.mark.parametrize(('text', 'message'), [

@@ -4,7 +4,9 @@ from __future__ import annotations
 import io
 import logging
 import logging.handlers
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -226,6 +228,27 @@ def test_repeated_warning_is_shown_once_everywhere(tmp_path: Path, capsys: Captu
         assert text.count('this is slow') == 1
         assert text.count('that is slow') == 1
         assert text.count(' - info\n') == 3
+
+
+def test_warning_of_all_ranks_is_shown_once(tmp_path: Path):
+    code = '''
+import os
+from mmengine.logging import MMLogger
+logger = MMLogger.get_instance('run', log_file='run.log')
+for _ in range(3):
+    logger.warning('the data are few')
+if os.environ['RANK'] == '2':
+    logger.error('this process alone failed')
+'''
+    processes = [subprocess.Popen([sys.executable, '-c', code], cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+                                  env={**os.environ, 'RANK': str(rank), 'WORLD_SIZE': '4', 'LOCAL_RANK': str(rank)})
+                 for rank in range(4)]
+    shown = ''.join(process.communicate(timeout=60)[0] for process in processes)
+    assert [process.returncode for process in processes] == [0] * 4
+    assert shown.count('the data are few') == 1
+    assert shown.count('this process alone failed') == 1
+    assert [path.name for path in tmp_path.iterdir()] == ['run.log']
+    assert (tmp_path / 'run.log').read_text().count('the data are few') == 1
 
 
 def test_memory_of_warnings_is_bounded():

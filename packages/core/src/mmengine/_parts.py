@@ -7,6 +7,7 @@ DISTRIBUTIONS = {
     'utils': 'mmparts-core',
     'logging': 'mmparts-core',
     'version': 'mmparts-core',
+    'cli': 'mmparts-core',
     'registry': 'mmparts-registry',
     'fileio': 'mmparts-fileio',
     'config': 'mmparts-config',

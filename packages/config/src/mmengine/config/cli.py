@@ -5,6 +5,8 @@ from argparse import Action, ArgumentError, ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mmengine.config.errors import ConfigOptionError
+
 _CLOSING = {'(': ')', '[': ']'}
 
 
@@ -64,7 +66,7 @@ def _split(text: str) -> list[str]:
             start = index + 1
     balanced = all(text.count(opening) == text.count(closing) for opening, closing in _CLOSING.items())
     if not balanced and (items or ',' in text or text[:1] in _CLOSING):
-        raise AssertionError(f'Imbalanced brackets exist in {text!r}')
+        raise ConfigOptionError(f'Imbalanced brackets exist in {text!r}')
     return [*items, text[start:]]
 
 

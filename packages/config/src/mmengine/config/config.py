@@ -17,11 +17,13 @@ from mmengine.config.config_dict import DELETE_KEY as DELETE_KEY
 from mmengine.config.config_dict import ConfigDict as ConfigDict
 from mmengine.config.errors import ConfigFileError, ConfigImportError, ConfigKeyError
 from mmengine.config.file_helpers import FileHelpers
+from mmengine.config.history import OPTIONS, Step, find_history
 from mmengine.config.lazy import to_text
 from mmengine.config.lazy_imports import read_base as read_base
 from mmengine.config.load import DEPRECATION_KEY as DEPRECATION_KEY
 from mmengine.config.load import Loader, without_imports
-from mmengine.config.merge import merge_a_into_b, nested
+from mmengine.config.merge import merge_a_into_b
+from mmengine.config.options import check_new_keys, nearest_path, nested
 from mmengine.config.pretty import pretty
 from mmengine.config.python_text import BASE_KEY as BASE_KEY
 from mmengine.config.sources import EXTENSIONS, read_text
@@ -94,7 +96,7 @@ class Config(FileHelpers):
         cfg = Config(without_imports(loaded), loaded.text, filename, loader.env_variables, format_python_code)
         cfg._imported_names.update(loaded.imported)
         if import_custom_modules:
-            _import_custom_modules(cfg._cfg_dict)
+            cfg.import_custom_modules()
         return cfg
 
     @staticmethod
@@ -111,8 +113,12 @@ class Config(FileHelpers):
         loaded = loader.load_text(cfg_str, osp.join(os.getcwd(), f'<string>{file_format}'), file_format)
         cfg = Config(without_imports(loaded), cfg_str, None, loader.env_variables)
         cfg._imported_names.update(loaded.imported)
-        _import_custom_modules(cfg._cfg_dict)
+        cfg.import_custom_modules()
         return cfg
+
+    def import_custom_modules(self) -> None:
+        """Import the modules in `custom_imports`, as loading does unless told otherwise."""
+        _import_custom_modules(self._cfg_dict)
 
     @staticmethod
     def auto_argparser(description: str | None = None) -> tuple[ArgumentParser, Config]:
@@ -161,15 +167,37 @@ class Config(FileHelpers):
         """
         return self._cfg_dict.origin_of(key)
 
+    def origin(self, key: str) -> list[Step]:
+        """List what set a value: every file with its line, options and program, the present value last.
+
+        Args:
+            key: Its dotted path, such as `'model.backbone.depth'`.
+        """
+        try:
+            return find_history(self._cfg_dict, key)
+        except KeyError as error:
+            path, hint = nearest_path(self._cfg_dict, key)
+            raise ConfigKeyError(f'There is no {key!r} in the config: {path!r} is not there.{hint}') from error
+
     # ---------------------------------------------------------------- merging and writing
-    def merge_from_dict(self, options: dict[str, Any], allow_list_keys: bool = True) -> None:
+    def merge_from_dict(self, options: dict[str, Any], allow_list_keys: bool = True, *,
+                        allow_new: bool | None = None) -> None:
         """Merge options over the values, in place.
 
         Args:
             options: Dotted keys with their values, such as `{'model.backbone.depth': 50}`.
             allow_list_keys: Whether a number in a key is the index of an item, where a list is.
+            allow_new: Whether keys may be new. By default they may, with a warning where one looks like a misspelt
+                key that is there; `True` is silent, and `False` makes each an error.
+
+        Raises:
+            ConfigKeyError: A key is new and may not be, or an index is beyond the end of its list.
+            ConfigTypeError: A key leads into what is neither dict nor list.
         """
-        self.__dict__['_cfg_dict'] = merge_a_into_b(nested(options), self._cfg_dict, allow_list_keys)
+        added = nested(options)
+        if allow_new is not True:
+            check_new_keys(options, self._cfg_dict, allow_new is None)
+        self.__dict__['_cfg_dict'] = merge_a_into_b(added, self._cfg_dict, allow_list_keys, source=OPTIONS)
 
     def dump(self, file: str | Path | None = None) -> str | None:
         """Write the values to a file in the format of its extension; without one, give them as text.

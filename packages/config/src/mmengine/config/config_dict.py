@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+from mmengine.config.history import Step, step
 from mmengine.config.lazy import LAZY_TYPES, to_text
 from mmengine.config.origins import RECORDED, find_origin
 from mmengine.interfaces import Origin
@@ -36,6 +37,7 @@ class ConfigDict(_Dict):
     # the double underscore.
     __origin: Origin | None = None
     __origins: dict[Any, Origin] | None = None
+    __past: dict[Any, list[Step]] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         hook, put = self._hook, dict.__setitem__
@@ -107,6 +109,8 @@ class ConfigDict(_Dict):
         if self.__dict__:  # has origins, or is frozen
             if self.__dict__.get('__frozen') and key not in self:
                 raise KeyError(key)
+            if self.__origins and key in self.__origins:
+                self._remember(key)
             self._forget(key)
         dict.__setitem__(self, key, self._hook(value))
 
@@ -206,7 +210,7 @@ class ConfigDict(_Dict):
         return new
 
     def __reduce_ex__(self, proto: Any) -> tuple[Any, ...]:
-        return _new, (type(self),), (dict(dict.items(self)), self.__origin, self.__origins)
+        return _new, (type(self),), (dict(dict.items(self)), self.__origin, self.__origins, self.__past)
 
     def __getnewargs__(self) -> tuple[Any, ...]:
         return ()
@@ -215,9 +219,10 @@ class ConfigDict(_Dict):
         if isinstance(state, dict):
             dict.update(self, state)
             return
-        items, origin, origins = state
+        items, origin, origins, *past = state
         dict.update(self, items)
         self._set_origins(origin, origins)
+        self._add_past(past[0] if past else None)
 
     def _to_lazy_dict(self) -> dict[Any, Any]:
         """Make plain dicts of this, all the way down, with lazy objects as they are."""
@@ -244,13 +249,37 @@ class ConfigDict(_Dict):
         if origin is not None:
             self.__dict__['_ConfigDict__origin'] = origin
         if origins:
-            self.__dict__['_ConfigDict__origins'] = {**(self.__origins or {}), **origins}
+            if self.__origins is None:
+                self.__dict__['_ConfigDict__origins'] = dict(origins)
+            else:
+                self.__origins.update(origins)  # no other dict has these
+
+    def _start_origins(self, origin: Origin, origins: dict[Any, Origin]) -> None:
+        """Set the origins of a dict that has none yet, without a copy of them."""
+        self.__dict__['_ConfigDict__origin'] = origin
+        self.__dict__['_ConfigDict__origins'] = origins
 
     def _take_origins(self, other: dict[Any, Any]) -> None:
         if isinstance(other, ConfigDict):
             self._set_origins(self.__origin or other.__origin, other.__origins)
+            self._add_past(other.__past)
         elif id(other) in RECORDED:
             self._set_origins(self.__origin or RECORDED[id(other)].origin, RECORDED[id(other)].keys)
+
+    def _past_of(self, key: Any) -> Iterable[Step]:
+        return (self.__past or {}).get(key, ())
+
+    def _add_past(self, past: Mapping[Any, Iterable[Step]] | None) -> None:
+        """Put what set some keys behind what is known to have set them."""
+        if past:
+            mine = self.__past or {}
+            self.__dict__['_ConfigDict__past'] = {
+                **mine, **{key: [*mine.get(key, ()), *steps] for key, steps in past.items()}}
+
+    def _remember(self, key: Any) -> None:
+        """Note the present value of a key, which is about to be replaced."""
+        origin = (self.__origins or {}).get(key)
+        self._add_past({key: [step(origin, dict.__getitem__(self, key))]})
 
     def _forget(self, key: Any) -> None:
         if self.__origins:

@@ -4,11 +4,19 @@
     |-- ConfigSyntaxError (SyntaxError, ValueError)    the text is no Python, YAML, JSON or UTF-8
     |-- ConfigKeyError (KeyError)            reserved, doubled, unknown or out of range key
     |-- ConfigTypeError (TypeError)          a value of the wrong kind, such as a dict over a number
+    |-- ConfigValueError (ValueError)        a text that names no config, or no entry of a library's index
+    |-- ConfigOptionError (ValueError, AssertionError)   an option whose brackets do not match
     |-- ConfigImportError (ImportError)      `custom_imports`, or a lazily imported name, that does not import
-    |-- ConfigFileError (OSError)            a file that is not readable, or of an unknown format
-        |-- ConfigFileNotFoundError (FileNotFoundError)
+    |   |-- ConfigModuleNotFoundError (ModuleNotFoundError)
+    |-- ConfigFileError (OSError)            a file that is not readable, too big, or of an unknown format
+    |   |-- ConfigFileNotFoundError (FileNotFoundError)
+    |-- ConfigCodeError (and the type of what it raised)   the code of a config file raised something
 """
 from __future__ import annotations
+
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any
 
 
 class ConfigParsingError(RuntimeError):
@@ -33,8 +41,23 @@ class ConfigTypeError(ConfigParsingError, TypeError):
     """A value that is not of the kind that its place asks for."""
 
 
+class ConfigValueError(ConfigParsingError, ValueError):
+    """A text that does not name what it should."""
+
+
+class ConfigOptionError(ConfigParsingError, ValueError, AssertionError):
+    """An option that cannot be read."""
+
+
 class ConfigImportError(ConfigParsingError, ImportError):
     """A module or a name that a config asks for, and that does not import."""
+
+    def __init__(self, *args: object, name: str | None = None, path: str | None = None) -> None:
+        ImportError.__init__(self, *args, name=name, path=path)
+
+
+class ConfigModuleNotFoundError(ConfigImportError, ModuleNotFoundError):
+    """A module that a config asks for, and that is not there."""
 
 
 class ConfigFileError(ConfigParsingError, OSError):
@@ -48,9 +71,47 @@ class ConfigFileNotFoundError(ConfigFileError, FileNotFoundError):
     """A config file that is not there."""
 
 
-def add_note(error: BaseException, note: str) -> None:
-    """Add a line below the message of an error, whose type and text stay; shown from Python 3.11 on."""
-    if hasattr(error, 'add_note'):
-        error.add_note(note)
-    else:
-        error.__notes__ = [*getattr(error, '__notes__', []), note]  # type: ignore[attr-defined]  # Python 3.10
+class ConfigCodeError(ConfigParsingError):
+    """What the code of a config file raised, which is its `__cause__`.
+
+    Raised as a class that is of the type of the cause as well, so that `except AttributeError` catches it too.
+    """
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ''
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ConfigCodeError, self.args
+
+
+#: what tells more about an exception, beside its arguments
+_FIELDS = ('name', 'path', 'obj', 'errno', 'strerror', 'filename', 'code')
+
+
+@lru_cache(maxsize=64)
+def _code_error_of(kind: Any) -> type[ConfigCodeError]:
+    try:
+        return type('ConfigCodeError', (ConfigCodeError, kind), {'__module__': __name__})
+    except TypeError:  # such that cannot be inherited together
+        return ConfigCodeError
+
+
+def code_error(error: Exception, file: str, line: int) -> ConfigCodeError:
+    """Make the error for what the code of a config has raised.
+
+    Args:
+        error: What it raised.
+        file: The config.
+        line: The line of it.
+    """
+    known: Any = type(error)
+    kind = _code_error_of(known)
+    try:
+        new = type(error).__new__(kind)  # the one that lays out what is in such an exception
+    except Exception:  # it wants arguments that only its own code knows
+        new = ConfigCodeError()
+    new.args = (f'{file}:{line} raised {type(error).__name__}: {error}',)
+    for field in _FIELDS:
+        with suppress(AttributeError, TypeError):
+            setattr(new, field, getattr(error, field))
+    return new

@@ -6,7 +6,12 @@ from typing import Any
 
 import yaml
 
-from mmengine.config.errors import ConfigFileNotFoundError, ConfigTypeError
+from mmengine.config.errors import (
+    ConfigFileNotFoundError,
+    ConfigModuleNotFoundError,
+    ConfigTypeError,
+    ConfigValueError,
+)
 from mmengine.utils import get_installed_path, is_installed
 from mmengine.utils.suggest import did_you_mean
 
@@ -38,8 +43,8 @@ def split_external(name: str) -> tuple[str, str]:
     """Split `'mmdet::path/cfg.py'` into the package and the path."""
     package, separator, path = name.partition('::')
     if not separator or '::' in path or path.startswith(':') or not package or package.endswith(':'):
-        raise ValueError(f'{name!r} does not name a config of another library: write its import name, `::` and a '
-                         f"path, just like 'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py'")
+        raise ConfigValueError(f'{name!r} does not name a config of another library: write its import name, `::` and a '
+                               f"path, just like 'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py'")
     return package, path
 
 
@@ -70,7 +75,7 @@ def external_metadata(package_path: str, config: str) -> dict[str, Any]:
         config: The path below its `configs`.
 
     Raises:
-        ValueError: The index does not have it.
+        ConfigValueError: The index does not have it.
     """
     folder = _configs_folder(package_path)
     index_path = osp.join(folder, 'model-index.yml')
@@ -86,14 +91,14 @@ def external_metadata(package_path: str, config: str) -> dict[str, Any]:
             if model.get('Name') == name or model.get('Config') == f'configs/{config}':
                 return dict(model)
             names.append(str(model.get('Name')))
-    raise ValueError(f'No model {name!r} in the index of {package_path}.{did_you_mean(name, names)}')
+    raise ConfigValueError(f'No model {name!r} in the index of {package_path}.{did_you_mean(name, names)}')
 
 
 def external_path(package_path: str, config: str) -> str:
     """Find the file of a config that the library's model index has.
 
     Raises:
-        ValueError: The index does not have it.
+        ConfigValueError: The index does not have it.
     """
     named = external_metadata(package_path, config)['Config']
     path = osp.join(_configs_folder(package_path), *str(named).split('/'))
@@ -115,6 +120,6 @@ def external_base(name: str) -> tuple[str, str]:
                               f'{did_you_mean(scope, MODULE2PACKAGE)}')
     package = MODULE2PACKAGE[scope]
     if not is_installed(package):
-        raise ModuleNotFoundError(f'{package} is not installed, and {name!r} is one of its configs: '
-                                  f'pip install {package}', name=scope)
+        raise ConfigModuleNotFoundError(f'{package} is not installed, and {name!r} is one of its configs: '
+                                        f'pip install {package}', name=scope)
     return external_base_path(get_installed_path(package), config), scope

@@ -4,6 +4,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from mmengine.config.errors import ConfigImportError, ConfigModuleNotFoundError
+
 
 def _import(module: str, location: str | None) -> Any:
     try:
@@ -13,9 +15,9 @@ def _import(module: str, location: str | None) -> Any:
         raise type_of_failure(error)(f'Failed to import {module} in {location}: {error}') from error
 
 
-def type_of_failure(error: BaseException) -> type[ImportError]:
+def type_of_failure(error: BaseException) -> type[ConfigImportError]:
     """Choose the import error that says the same as `error`."""
-    return ModuleNotFoundError if isinstance(error, ModuleNotFoundError) else ImportError
+    return ConfigModuleNotFoundError if isinstance(error, ModuleNotFoundError) else ConfigImportError
 
 
 class LazyObject:
@@ -52,7 +54,7 @@ class LazyObject:
             try:
                 return import_module(f'{module.__name__}.{self._imported}')
             except ImportError as error:
-                raise ImportError(
+                raise ConfigImportError(
                     f'Failed to import {self._imported} from {self._module} in {self.location}') from error
         return getattr(module, self._imported)
 
@@ -125,7 +127,7 @@ class LazyAttr:
         try:  # `import rich` in the config, and rich.progress used in it
             return import_module(self.dotted)
         except ImportError as error:
-            raise ImportError(f'Failed to import {self.dotted} in {self.location}') from error
+            raise ConfigImportError(f'Failed to import {self.dotted} in {self.location}') from error
 
     def __getattr__(self, name: str) -> LazyAttr:
         if name.startswith('__') and name.endswith('__'):

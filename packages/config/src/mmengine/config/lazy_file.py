@@ -9,6 +9,7 @@ from typing import Any
 
 from mmengine.config.config_dict import ConfigDict
 from mmengine.config.errors import ConfigParsingError
+from mmengine.config.history import step
 from mmengine.config.lazy import LazyObject
 from mmengine.config.lazy_imports import (
     LAZY_NAME,
@@ -95,14 +96,20 @@ class LazyFile:
         tree, roots = gather_absolute_imports(self.tree, self.path)
         transformer = ImportTransformer(namespace, dict(bases), self.path)
         tree = transformer.visit(tree)
+        inherited: dict[str, tuple[Origin, Any]] = {}
         for base in bases.values():
             for name in base:
                 origin = base.origin_of(name)
                 if origin is not None and name in namespace:
                     self.recorder.names[name] = origin
+                    inherited[name] = (origin, dict.__getitem__(base, name))
         run(tree, self.recorder, namespace)
         del namespace[LAZY_NAME]
-        return config_of(namespace, self.recorder, functions=True), transformer.imported_obj | roots
+        cfg = config_of(namespace, self.recorder, functions=True)
+        for name in inherited:
+            if name in cfg and self.recorder.names[name] != inherited[name][0]:
+                cfg._add_past({name: [step(*inherited[name])]})
+        return cfg, transformer.imported_obj | roots
 
     def _check_names(self, bases: Mapping[str, ConfigDict]) -> None:
         for node in ast.walk(self.tree):

@@ -12,8 +12,10 @@ from mmengine.config.config_dict import ConfigDict
 from mmengine.config.data_files import parse_data
 from mmengine.config.errors import ConfigKeyError, ConfigParsingError
 from mmengine.config.lazy_file import LazyFile, is_lazy
+from mmengine.config.lazy_imports import reads_base
 from mmengine.config.merge import merge_a_into_b
 from mmengine.config.origins import Recorder, recording
+from mmengine.config.plain_file import read_plain
 from mmengine.config.python_text import BASE_KEY, assigns_base, bases_in, execute, listed, parse, without_bases
 from mmengine.config.sources import base_path, check_extension, not_found, read_text
 from mmengine.config.templates import (
@@ -61,6 +63,10 @@ class Loader:
         self.lazy = lazy
         self.env_variables: dict[str, str] = {}
         self.stack: list[_Open] = []
+        #: the files that were read, each with its depth in the tree of bases
+        self.files: list[tuple[int, str]] = []
+        #: text -> its tree, so that a base that is named more than once is parsed once
+        self.parsed: dict[str, ast.Module] = {}
 
     def load(self, filename: str, named_at: Origin | None = None) -> Loaded:
         """Load a file with its bases.
@@ -85,6 +91,7 @@ class Loader:
             named_at: Where another config names it as its base.
         """
         self._check_chain(path, named_at)
+        self.files.append((len(self.stack), path))
         with recording(path) as recorder:
             if extension == '.py':
                 return self._python(text, recorder, named_at)
@@ -110,31 +117,34 @@ class Loader:
     def _python(self, text: str, recorder: Recorder, named_at: Origin | None) -> Loaded:
         path = recorder.file
         source = self._substituted(text, path)
-        tree = parse(source, path, text)
-        self.stack.append(_Open(path, self._style(tree, source, path, named_at)))
+        tree = self.parsed.pop(source, None) or parse(source, path, text)
+        self.stack.append(_Open(path, self._style(tree, source, path)))
         try:
             if self.stack[-1].lazy:
                 return self._lazy(tree, text, recorder)
             base, texts = self._bases(bases_in(tree, path), path)
-            cfg = execute(without_bases(tree), recorder, base, '{{' in source)
-            return self._over_base(cfg, base, path, [*texts, f'{path}\n{text}'])
+            plain = None if '{{' in source else read_plain(without_bases(tree), path, base)
+            if plain is None:
+                plain = execute(without_bases(tree), recorder, base, '{{' in source)
+            else:
+                self.parsed[source] = tree  # running a file changes its tree, reading does not
+            return self._over_base(plain, base, path, [*texts, f'{path}\n{text}'])
         finally:
             self.stack.pop()
 
-    def _style(self, tree: ast.Module, source: str, path: str, named_at: Origin | None) -> bool:
-        if not self.stack:
-            return is_lazy(tree, source) if self.lazy is None else self.lazy
-        lazy = self.stack[-1].lazy
-        if lazy and assigns_base(tree):
-            raise ConfigParsingError(
-                f'{named_at} reads {path} by `with read_base():`, but that has its own bases in `_base_ = ...`. The '
-                'two ways do not mix in one chain: write `with read_base(): from ... import *` in both')
-        if not lazy and self.lazy is None and is_lazy(tree, source):
-            raise ConfigParsingError(
-                f'{named_at} names {path} in `_base_ = ...`, but that is in the pure Python style: it has `with '
-                'read_base():`, or imports what is no part of Python. The two do not mix in one chain: read it by '
-                '`with read_base(): from ... import *`, or load with `lazy_import=False`')
-        return lazy
+    def _style(self, tree: ast.Module, source: str, path: str) -> bool:
+        """Tell whether a file is in the pure Python style; each file of a chain may be in its own."""
+        if assigns_base(tree):
+            both = [node for node in tree.body if isinstance(node, ast.With) and reads_base(node)]
+            if both:
+                raise ConfigParsingError(
+                    f'{path} names its bases in `_base_ = ...` and, in line {both[0].lineno}, in `with read_base():`. '
+                    'Files of one chain may differ in that, but one file has one way: which base goes over which is '
+                    'not said otherwise')
+            return bool(self.lazy) and not self.stack
+        if self.lazy is not None:
+            return self.lazy
+        return (bool(self.stack) and self.stack[-1].lazy) or is_lazy(tree, source)
 
     def _lazy(self, tree: ast.Module, text: str, recorder: Recorder) -> Loaded:
         file = LazyFile(tree, recorder)
@@ -165,8 +175,9 @@ class Loader:
             named_at = Origin(path, line)
             base_file, scope = base_path(name, path)
             loaded = self.load(base_file, named_at)
-            _check_doubles(base, loaded.cfg, named_at)
-            found = with_scope(loaded.cfg, scope) if scope else loaded.cfg
+            found = without_imports(loaded)
+            _check_doubles(base, found, named_at)
+            found = with_scope(found, scope) if scope else found
             dict.update(base, dict.items(found))
             base._take_origins(found)
             texts.append(loaded.text)
@@ -178,9 +189,16 @@ class Loader:
             _warn(path, deprecation)
             if not base and not cfg and 'expected' in deprecation:
                 base = self.load(base_path(deprecation['expected'], path)[0], Origin(path, 1)).cfg
-        merged = merge_a_into_b(cfg, base)
+        merged = merge_a_into_b(cfg, base, in_place=True)
         merged._set_origins(Origin(path, 1))
         return Loaded(merged, '\n'.join(texts), set())
+
+
+def base_tree(filename: str) -> list[tuple[int, str]]:
+    """List a file and those that it inherits from, each below the one that names it, with its depth."""
+    loader = Loader()
+    loader.load(filename)
+    return loader.files
 
 
 def _check_doubles(base: ConfigDict, other: ConfigDict, named_at: Origin) -> None:

@@ -6,10 +6,12 @@ from typing import Any
 
 from mmengine.config.config_dict import DELETE_KEY, ConfigDict
 from mmengine.config.errors import ConfigKeyError, ConfigTypeError
+from mmengine.config.history import Step
 from mmengine.interfaces import Origin, origin_of
 
 
-def merge_a_into_b(a: Mapping[Any, Any], b: Any, allow_list_keys: bool = False, path: str = '') -> Any:
+def merge_a_into_b(a: Mapping[Any, Any], b: Any, allow_list_keys: bool = False, path: str = '', *,
+                   in_place: bool = False, source: str | None = None) -> Any:
     """Merge dict `a` over `b`, and give the result; neither is changed.
 
     Args:
@@ -17,75 +19,71 @@ def merge_a_into_b(a: Mapping[Any, Any], b: Any, allow_list_keys: bool = False, 
         b: The dict, or list, that is merged into.
         allow_list_keys: Whether `'0'` in `a` stands for the first item where `b` is a list.
         path: The keys that lead to `b`, for messages.
+        in_place: Whether `b` may be changed, and its values and those of `a` taken, as nobody else has them.
+        source: What `a` comes from if that is no file.
     """
-    merged = b.copy()
+    def merged_at(key: Any, value: Any, base: Any, here: str) -> Any:
+        if not isinstance(value, dict):
+            return value
+        allowed = (dict, list) if allow_list_keys else (dict,)
+        if not isinstance(base, allowed):
+            raise ConfigTypeError(
+                f'The dict {value!r:.100} cannot be merged into {base!r:.100}, of type {type(base).__name__}'
+                f'{_at(here, origin_of(a, key))}. Put `{DELETE_KEY}=True` into it to replace what the base has')
+        return merge_a_into_b(value, base, allow_list_keys, here, in_place=in_place and type(base) is ConfigDict,
+                              source=source)
+
+    merged = b if in_place else b.copy()
     for key, value in (dict.items(a) if isinstance(a, dict) else a.items()):
         here = f'{path}.{key}' if path else str(key)
-        origin = origin_of(a, key)
-        if allow_list_keys and isinstance(b, list) and str(key).isdigit():
-            index = int(key)
-            if index >= len(b):
-                raise ConfigKeyError(f'Index {index} exceeds the length of list {b}{_at(here, origin)}')
-            merged[index] = _merged(value, b[index], allow_list_keys, here, origin)
-        elif isinstance(b, list):
-            raise ConfigTypeError(f'{here} would change a list by the key {key!r}, which is no index of it')
+        if isinstance(b, list):
+            index = _index(key, b, allow_list_keys, here, a)
+            merged[index] = merged_at(key, value, b[index], here)
         elif isinstance(value, dict) and key in merged and not dict.get(value, DELETE_KEY, False):
-            kept = origin_of(b, key)  # the line that makes the dict; each of its keys has its own
-            _set(merged, key, _merged(value, dict.get(merged, key), allow_list_keys, here, origin), kept)
+            dict.__setitem__(merged, key, merged_at(key, value, dict.get(merged, key), here))
         else:
-            _set(merged, key, _without_delete(value), origin)
+            new = _without_delete(value, in_place)
+            _set(merged, key, new, origin_of(a, key), source)
     if isinstance(merged, ConfigDict):
+        if isinstance(a, ConfigDict):
+            merged._add_past({key: steps for key in dict.keys(a) if (steps := list(a._past_of(key)))})
         merged._set_origins(merged.origin_of() or origin_of(a))
     return merged
 
 
-def _merged(value: Any, base: Any, allow_list_keys: bool, path: str, origin: Origin | None) -> Any:
-    if not isinstance(value, dict):
-        return value
-    allowed = (dict, list) if allow_list_keys else (dict,)
-    if not isinstance(base, allowed):
-        raise ConfigTypeError(
-            f'The dict {value!r:.100} cannot be merged into {base!r:.100}, of type {type(base).__name__}'
-            f'{_at(path, origin)}. Put `{DELETE_KEY}=True` into it to replace what the base has')
-    return merge_a_into_b(value, base, allow_list_keys, path)
+def _index(key: Any, items: list[Any], allow_list_keys: bool, here: str, a: Any) -> int:
+    if not allow_list_keys or not (str(key).isascii() and str(key).isdigit()):
+        raise ConfigTypeError(f'{here} would change a list by the key {key!r}, which is no index of it')
+    index = int(key)
+    if index >= len(items):
+        raise ConfigKeyError(f'Index {index} exceeds the length of list {items}{_at(here, origin_of(a, key))}')
+    return index
 
 
 def _at(path: str, origin: Origin | None) -> str:
     return f' (key {path!r}{f", {origin}" if origin else ""})'
 
 
-def _set(holder: dict[Any, Any], key: Any, value: Any, origin: Origin | None) -> None:
+def _set(holder: dict[Any, Any], key: Any, value: Any, origin: Origin | None, source: str | None) -> None:
+    holder[key] = value
     if isinstance(holder, ConfigDict):
-        holder[key] = value
-        holder._set_origins(None, {key: origin} if origin else None)
-    else:
-        holder[key] = value
+        if origin is not None:
+            holder._set_origins(None, {key: origin})
+        elif source is not None:
+            holder._add_past({key: [Step(source, None, dict.__getitem__(holder, key))]})
 
 
-def _without_delete(value: Any) -> Any:
+def _without_delete(value: Any, in_place: bool) -> Any:
     """Drop the mark `_delete_`, in the dict that has replaced a base's and in those below."""
     if not isinstance(value, dict):
         return value
-    new = value.copy() if isinstance(value, ConfigDict) else ConfigDict(value) if type(value) is dict else value
+    if in_place and type(value) is ConfigDict:
+        new: Any = value
+    else:
+        new = value.copy() if isinstance(value, ConfigDict) else ConfigDict(value) if type(value) is dict else value
     if isinstance(new, ConfigDict):
         dict.pop(new, DELETE_KEY, None)
         for key, item in dict.items(new):
             if isinstance(item, dict):
-                dict.__setitem__(new, key, _without_delete(item))
-    return new
-
-
-def nested(options: Mapping[str, Any]) -> ConfigDict:
-    """Make `{'a.b': 1}` into `{'a': {'b': 1}}`."""
-    new = ConfigDict()
-    for full_key, value in options.items():
-        *parents, last = full_key.split('.')
-        holder = new
-        for part in parents:
-            inner = dict.get(holder, part)
-            if not isinstance(inner, ConfigDict):
-                inner = ConfigDict()
-                holder[part] = inner
-            holder = inner
-        holder[last] = value
+                dict.__setitem__(new, key, _without_delete(item, in_place))
     return new

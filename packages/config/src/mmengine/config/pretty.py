@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import PurePath
 from typing import Any
 
+from mmengine.config.lazy import to_text
+
 WIDTH = 79
 INDENT = 4
 #: lists of at least so many plain values are filled line by line
@@ -36,6 +38,11 @@ def pretty(cfg: Mapping[Any, Any]) -> str:
         name = key if _is_name(key) else f'globals()[{_leaf(key)}]'
         lines.append(_render(_node(value), 0, f'{name} = ', ''))
     return ''.join(f'{line}\n' for line in lines)
+
+
+def flat(value: Any) -> str:
+    """Write a value on one line."""
+    return ' '.join(line.strip() for line in _render(_node(to_text(value)), 0, '', '').splitlines())
 
 
 def _node(value: Any) -> _Node:

@@ -6,13 +6,13 @@ import builtins
 from types import FunctionType, ModuleType, TracebackType
 from typing import Any
 
-from mmengine.config.config_dict import ATOMS, DICTS, ConfigDict
-from mmengine.config.errors import ConfigParsingError, ConfigSyntaxError, ConfigTypeError, add_note
+from mmengine.config.config_dict import ConfigDict
+from mmengine.config.errors import ConfigParsingError, ConfigSyntaxError, ConfigTypeError, code_error
 from mmengine.config.origins import RECORDER_NAME, Recorder, call_recorder, instrument
+from mmengine.config.plain_file import BASE_KEY as BASE_KEY
+from mmengine.config.plain_file import rebuilt
 from mmengine.config.templates import put_base_values_into_text
 from mmengine.interfaces import Origin
-
-BASE_KEY = '_base_'
 
 
 def parse(source: str, path: str, shown: str | None = None) -> ast.Module:
@@ -76,8 +76,7 @@ def listed(names: Any, where: Origin) -> list[str]:
 
 def without_bases(tree: ast.Module) -> ast.Module:
     """Drop `_base_ = ...` from a file, since the name stands for the values of the bases while it runs."""
-    tree.body = [statement for statement in tree.body if not _is_base(statement)]
-    return tree
+    return ast.Module([statement for statement in tree.body if not _is_base(statement)], tree.type_ignores)
 
 
 class _BaseValues(ast.NodeTransformer):
@@ -123,7 +122,7 @@ def execute(tree: ast.Module, recorder: Recorder, base: ConfigDict, has_template
 
 
 def run(tree: ast.Module, recorder: Recorder, namespace: dict[str, Any]) -> None:
-    """Run a file in a namespace; what it raises gets a note with the line of the file."""
+    """Run a file in a namespace; what it raises becomes a `ConfigCodeError` with the line of the file."""
     namespace.update({'__builtins__': builtins, '__file__': recorder.file, '__name__': 'config',
                       RECORDER_NAME: recorder})
     try:
@@ -134,9 +133,10 @@ def run(tree: ast.Module, recorder: Recorder, namespace: dict[str, Any]) -> None
         raise ConfigSyntaxError(f'{recorder.file} cannot be compiled: {error}') from error
     try:
         exec(code, namespace)
-    except Exception as error:
-        add_note(error, f'while running the config {recorder.file}:{_line(error.__traceback__, recorder.file)}')
+    except ConfigParsingError:
         raise
+    except Exception as error:
+        raise code_error(error, recorder.file, _line(error.__traceback__, recorder.file)) from error
 
 
 def _line(traceback: TracebackType | None, file: str) -> int:
@@ -166,21 +166,3 @@ def config_of(namespace: dict[str, Any], recorder: Recorder, functions: bool = F
         raise ConfigParsingError(f'{key!r} in {recorder.file} contains itself, or is nested too deeply') from error
     cfg._set_origins(Origin(recorder.file, 1), {key: origin for key, origin in recorder.names.items() if key in cfg})
     return cfg
-
-
-def rebuilt(value: Any) -> Any:
-    """Make configs of the dicts in a value, each a new one, so that two names never share a dict or a list."""
-    kind = type(value)
-    if kind in ATOMS:
-        return value
-    if kind is list:
-        return [rebuilt(item) for item in value]
-    if kind is tuple:
-        return tuple([rebuilt(item) for item in value])
-    if kind not in DICTS and not isinstance(value, ConfigDict):
-        return value
-    new = type(value)() if isinstance(value, ConfigDict) else ConfigDict()
-    for key, item in dict.items(value):
-        dict.__setitem__(new, key, rebuilt(item))
-    new._take_origins(value)
-    return new

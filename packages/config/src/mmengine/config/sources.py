@@ -10,6 +10,8 @@ from mmengine.config.external import external_base
 from mmengine.interfaces import Origin
 from mmengine.utils.suggest import did_you_mean
 
+#: a file of so many bytes is no config, but a data set or a checkpoint with such a name
+MAX_BYTES = 10_000_000
 EXTENSIONS = ('.py', '.json', '.yaml', '.yml')
 
 
@@ -22,11 +24,13 @@ def read_text(filename: str, named_at: Origin | None = None) -> str:
     """
     try:
         with open(filename, 'rb') as file:
-            content = file.read()
+            content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise not_found(filename, named_at) from None
     except OSError as error:
         raise ConfigFileError(f'The config {filename!r} cannot be read{_named(named_at)}: {error.strerror}') from error
+    if len(content) >= MAX_BYTES:
+        raise ConfigFileError(f'{filename!r}{_named(named_at)} has {MAX_BYTES // 10**6} MB or more, and is no config')
     try:
         return content.decode('utf-8-sig').replace('\r\n', '\n')
     except UnicodeDecodeError as error:

@@ -1,0 +1,23 @@
+"""The entry of the program `mmengine`: needs click, and says so where it is missing."""
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the program and exit with its status.
+
+    Args:
+        args: The arguments; by default those of the process.
+    """
+    try:
+        import_module('click')
+    except ModuleNotFoundError as error:
+        if error.name != 'click':
+            raise
+        print("The program mmengine needs click: pip install 'mmparts-core[cli]'", file=sys.stderr)
+        sys.exit(1)
+    # Late, since the module imports click at its top.
+    import_module('mmengine.cli.commands').program(args, prog_name='mmengine')

@@ -1,0 +1,77 @@
+"""Looking through a config without building it."""
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Any
+
+import pytest
+
+from mmengine.interfaces import Origin
+from mmengine.registry import Registry
+from mmengine.registry.check import check_config
+
+BUILT: list[object] = []
+
+
+@pytest.fixture(autouse=True)
+def parts() -> Registry:
+    """Have classes to be found in a registry of another tree."""
+    registry = Registry('checked part', scope='checked')
+
+    @registry.register_module()
+    class Net:
+        def __init__(self, depth, norm_cfg=None, head=None):
+            BUILT.append(self)
+
+    @registry.register_module()
+    class Any:
+        def __init__(self, **kwargs):
+            BUILT.append(self)
+
+    return registry
+
+
+class Located(dict[str, Any]):
+    """A config that knows its lines."""
+
+    def origin_of(self, key: str | None = None) -> Origin | None:
+        return Origin('a.py', 7 if key is None else 8)
+
+
+def found(cfg: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(finding.kind, finding.key) for finding in check_config(cfg)]
+
+
+def test_a_sound_config_has_no_findings(parts):
+    assert found(dict(part=dict(type='Net', depth=1), other=[dict(type='Any', x=1, _scope_='checked')], n=1)) == []
+    assert found(dict(part=dict(type='checked.Net', depth=1), lib=dict(type=dict), text='type')) == []
+    assert BUILT == []
+
+
+def test_every_mistake_is_in_one_list(parts):
+    cfg = dict(part=Located(type='Net', dpeth=1, head=dict(type='Nett')), parts=[Located(type='Net')])
+    assert found(cfg) == [('argument', 'part.dpeth'), ('missing', 'part'), ('type', 'part.head'),
+                          ('missing', 'parts.0')]
+    texts = [str(finding) for finding in check_config(cfg)]
+    assert texts[0] == "a.py:8: part.dpeth: Net has no argument 'dpeth'. Did you mean 'depth'?"
+    assert texts[1] == "a.py:7: part: Net needs the argument 'depth', which is not given."
+    assert "unknown place: part.head: no registry has 'Nett'. Did you mean 'Net'?" in texts[2]
+    assert BUILT == []
+
+
+def test_what_the_class_around_hands_in_is_not_missing(parts):
+    assert found(dict(inner_cfg=dict(type='Net'))) == []
+    assert found(dict(inner_cfg=dict(type='Net', x=1))) == [('argument', 'inner_cfg.x')]
+
+
+def test_an_import_that_fails_is_a_finding(parts):
+    class Lazy(dict[str, Any]):
+        def __getitem__(self, key: str) -> Any:
+            raise ImportError('no module named x')
+
+    assert found(dict(part=Lazy(type=1))) == [('type', 'part'), ('import', 'part.type')]
+
+
+def test_it_is_offered():
+    [entry] = entry_points(group='mmengine.config_checks', name='registry')
+    assert entry.load() is check_config
