@@ -64,6 +64,16 @@ def test_what_the_class_around_hands_in_is_not_missing(parts):
     assert found(dict(inner_cfg=dict(type='Net', x=1))) == [('argument', 'inner_cfg.x')]
 
 
+def test_what_a_function_is_called_with_later_is_not_missing(parts):
+    @parts.register_module()
+    def stack(batch, dim=0):
+        return batch
+
+    assert check_config(Located(collate_fn=Located(type='stack', dim=1))) == []
+    finding, = check_config(Located(collate_fn=Located(type='stack', dims=1)))
+    assert finding.text == "stack has no argument 'dims'. Did you mean 'dim'?"
+
+
 def test_an_import_that_fails_is_a_finding(parts):
     class Lazy(dict[str, Any]):
         def __getitem__(self, key: str) -> Any:

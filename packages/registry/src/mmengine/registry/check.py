@@ -30,7 +30,7 @@ _REGISTRY_OF = {
     'optimizer': 'optimizer', 'optim_wrapper': 'optim_wrapper', 'param_scheduler': 'parameter scheduler',
     'train_cfg': 'loop', 'val_cfg': 'loop', 'test_cfg': 'loop', 'default_hooks': 'hook', 'custom_hooks': 'hook',
     'val_evaluator': 'metric', 'test_evaluator': 'metric', 'log_processor': 'log_processor',
-    'init_cfg': 'weight initializer', 'norm_cfg': 'norm',
+    'init_cfg': 'weight initializer', 'norm_cfg': 'norm', 'collate_fn': 'function', 'worker_init_fn': 'function',
 }
 
 
@@ -104,7 +104,8 @@ def _check_arguments(cfg: Any, target: Callable[..., Any], path: str, kind: str)
             if key not in valid:
                 yield Finding('argument', f'{path}.{key}' if path else key, origin_of(cfg, key) or origin_of(cfg),
                               f'{name} has no argument {key!r}.{suggest_argument(target, key)}')
-    if path.endswith('_cfg') and kind != 'loop':  # a part whose sizes the class around it hands in
+    # A part whose sizes the class around it hands in; a function that is called with more later.
+    if (path.endswith('_cfg') and kind != 'loop') or kind == 'function':
         return
     for key in missing_arguments(target, given):
         if key not in _HANDED_IN.get(kind, ()):
