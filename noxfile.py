@@ -34,6 +34,7 @@ TORCH = ROOT / 'constraints' / 'torch.txt'
 TOOLS = ROOT / 'tools'
 DEMO = ROOT / 'examples' / 'digits'
 TESTED_BY_CI = ['lint', 'imports', 'build', 'isolated', 'together', 'typecheck', 'upgrade']
+CORPUS = ['mmdet', 'mmpretrain', 'mmsegmentation', 'mmaction2', 'mmpose']
 PARTS = load_parts()
 
 
@@ -231,3 +232,29 @@ def bench(session: nox.Session) -> None:
     """What the runner costs on top of a bare PyTorch loop."""
     session.chdir(session.create_tmp())
     session.run(_of_everything(session, 'python'), str(TOOLS / 'bench_step.py'), *session.posargs)
+
+
+@nox.session(python=TORCH_PYTHON, requires=['build'])
+def generated(session: nox.Session) -> None:
+    """More than 10,000 generated and mutated configs: nothing but the documented errors comes out."""
+    _install(session, closure(PARTS, ['config']), *PARTS['config'].test_requires)
+    session.env['MMENGINE_GENERATED'] = '12000'
+    _pytest(session, PARTS['config'].tests / 'test_config_generated.py')
+
+
+@nox.session(python=TORCH_PYTHON, requires=['build'])
+@nox.parametrize('script', ['config_corpus', 'bench_config', 'bench_registry'])
+def versus(session: nox.Session, script: str) -> None:
+    """Config and registry beside upstream 0.10.7, on every config of the libraries' released wheels."""
+    _install(session, closure(PARTS, ['config', 'registry']))
+    scratch = Path(session.create_tmp())
+    upstream = scratch / 'upstream' / ('Scripts' if os.name == 'nt' else 'bin') / 'python'
+    if not upstream.exists():
+        session.run('python', '-m', 'venv', str(scratch / 'upstream'))
+        session.run(str(upstream), '-m', 'pip', 'install', '-q', '-c', str(TORCH), 'torch', 'mmengine==0.10.7',
+                    'setuptools<81', external=True)
+    corpus = [] if script == 'bench_registry' else [str(scratch / 'corpus')]
+    for folder in corpus:
+        session.run('pip', 'download', '-q', '--no-deps', '-d', folder, *CORPUS)
+    session.run('python', str(ROOT / 'benchmarks' / f'{script}.py'), *corpus, '--upstream', str(upstream),
+                *session.posargs)
