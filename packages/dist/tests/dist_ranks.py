@@ -201,6 +201,33 @@ def check_collect_results():
     raises(TypeError, dist.collect_results, (1, ), 1)
 
 
+def check_collect_results_of_tensors():
+    rank, world_size = ranks()
+    weights = torch.arange(6.0).reshape(2, 3).t()
+    share = [{'index': index, 'view': weights[1:], 'empty': torch.empty(0, 4), 'number': torch.tensor(index),
+              'half': torch.ones(2, dtype=torch.bfloat16), 'bool': torch.tensor([True, False]),
+              'complex': torch.tensor([1j]).conj(), 'sparse': torch.eye(2).to_sparse(),
+              'parameter': torch.nn.Parameter(torch.ones(1)), 'grad': torch.ones(1, requires_grad=True)}
+             for index in range(rank, 6000 * world_size, world_size)]  # more than one piece
+    results = dist.collect_results(share, 6000 * world_size)
+    assert (results is None) == (rank != 0)
+    if results is None:
+        return
+    assert [result['index'] for result in results] == list(range(6000 * world_size))
+    for result in (results[0], results[1], results[-1]):
+        assert torch.equal(result['view'], weights[1:])
+        assert result['empty'].shape == (0, 4)
+        assert result['number'].item() == result['index']
+        assert result['half'].dtype == torch.bfloat16
+        assert result['half'].tolist() == [1.0, 1.0]
+        assert result['bool'].tolist() == [True, False]
+        assert result['complex'].tolist() == [-1j]
+        assert result['sparse'].is_sparse
+        assert isinstance(result['parameter'], torch.nn.Parameter)
+        assert result['grad'].requires_grad
+    results[1]['view'] += 1  # it can be written to
+
+
 def check_results_group():
     group = dist.results_group()
     assert group is dist.results_group()

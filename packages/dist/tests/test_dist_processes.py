@@ -2,6 +2,7 @@
 import importlib.util
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -106,26 +107,75 @@ def test_torchrun(tmp_path):
     assert read_report(2, tmp_path, done.stderr) == {rank: {'info': None, 'objects': None} for rank in range(2)}
 
 
-def test_a_rank_that_dies_ends_the_others(tmp_path):
-    code = """
-import os, sys, torch
+MISSING = """
+import os, signal, sys, time, torch
 from mmengine import dist
-dist.init_dist('pytorch', timeout=60)
+timeout, trouble, operation, launcher = float(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
+dist.init_dist(launcher, timeout=timeout)
+rank = dist.get_rank()
 dist.barrier()
-if dist.get_rank() == 1:
-    os._exit(7)
+if rank == int(sys.argv[5]):
+    if trouble == 'die':
+        os._exit(7)
+    if trouble == 'raise':
+        sys.exit(7)
+    if trouble == 'stop':
+        os.kill(os.getpid(), signal.SIGSTOP)
+    time.sleep(60)
+start = time.monotonic()
+data = torch.ones(1)
 try:
-    dist.all_reduce(torch.ones(1))
-except RuntimeError:
+    {'all_reduce': lambda: dist.all_reduce(data), 'barrier': dist.barrier, 'gather': lambda: dist.all_gather(data),
+     'objects': lambda: dist.all_gather_object(rank)}[operation]()
+except RuntimeError as error:
+    print(f'{time.monotonic() - start:.2f}')
+    print(error)
+    missing = dist.who_is_missing()
+    print(missing)
+    sys.stdout.flush()
     os._exit(3)
 """
+
+
+def run_with_a_missing_rank(folder, world_size, missing, timeout, trouble, operation):
+    """Give for each other rank the seconds until its error, its text and what is said afterwards."""
     port = str(free_port())
-    processes = [subprocess.Popen([sys.executable, '-c', code], cwd=tmp_path, stderr=subprocess.DEVNULL,
-                                  env=environment(RANK=str(rank), WORLD_SIZE='2', LOCAL_RANK=str(rank),
-                                                  MASTER_ADDR='127.0.0.1', MASTER_PORT=port)) for rank in range(2)]
+    command = [sys.executable, '-c', MISSING, str(timeout), trouble, operation, 'pytorch', str(missing)]
+    processes = [subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL, text=True,
+                                  stdout=subprocess.DEVNULL if rank == missing else subprocess.PIPE,
+                                  env=environment(RANK=str(rank), WORLD_SIZE=str(world_size), LOCAL_RANK=str(rank),
+                                                  MASTER_ADDR='127.0.0.1', MASTER_PORT=port))
+                 for rank in range(world_size)]
     try:
-        assert [process.wait(timeout=120) for process in processes] == [3, 7]
+        said = [process.communicate(timeout=120)[0] for rank, process in enumerate(processes) if rank != missing]
+        assert [process.returncode for rank, process in enumerate(processes) if rank != missing] == [3] * len(said)
     finally:
         for process in processes:
             process.kill()
             process.wait()
+    parts = [text.split('\n') for text in said]
+    return [(float(lines[0]), ' '.join(lines[1:-2]), lines[-2]) for lines in parts]
+
+
+@pytest.mark.parametrize(('world_size', 'trouble', 'operation', 'text'), [
+    (2, 'die', 'all_reduce', 'process 1 gives no sign of life'),
+    (2, 'raise', 'barrier', 'process 1 has ended; its last operation was barrier (number 1)'),
+    (4, 'die', 'objects', 'process 1 gives no sign of life'),
+    (4, 'stall', 'gather', 'process 1 lives but did not come; its last operation was barrier (number 1)'),
+    (2, 'stop', 'all_reduce', 'process 1 gives no sign of life'),
+])
+def test_missing_rank_ends_the_others_and_is_named(tmp_path, world_size, trouble, operation, text):
+    if trouble == 'stop' and not hasattr(signal, 'SIGSTOP'):
+        pytest.skip('no SIGSTOP here')
+    timeout = 6
+    for seconds, error, afterwards in run_with_a_missing_rank(tmp_path, world_size, 1, timeout, trouble, operation):
+        assert text in error
+        assert 'failed in process' in error
+        assert not any(f'process {rank} {what}' in error for rank in (0, 2, 3) for what in ('gives', 'has', 'lives'))
+        assert 'process 1' in afterwards or trouble == 'stall'
+        assert seconds < 3 * timeout  # its timeout, two looks at the signs, and a machine that does much else
+
+
+def test_rank_that_keeps_the_store_dies(tmp_path):
+    [(_, error, _)] = run_with_a_missing_rank(tmp_path, 2, 0, 6, 'die', 'all_reduce')
+    assert 'for process 0' in error

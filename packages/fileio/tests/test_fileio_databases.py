@@ -71,9 +71,9 @@ def test_lmdb_after_a_fork(database):
 def test_missing_clients_are_named():
     code = """
     import sys
-    sys.modules['lmdb'] = sys.modules['petrel_client'] = sys.modules['petrel_client.client'] = None
-    from mmengine.fileio import LmdbBackend, PetrelBackend
-    for make in (lambda: LmdbBackend('x'), PetrelBackend):
+    sys.modules.update(dict.fromkeys(['lmdb', 'petrel_client', 'petrel_client.client', 's3fs', 'mc', 'pymemcache']))
+    from mmengine.fileio import LmdbBackend, MemcachedBackend, PetrelBackend
+    for make in (lambda: LmdbBackend('x'), PetrelBackend, lambda: MemcachedBackend('servers', 'client')):
         try:
             make()
         except ImportError as error:
@@ -83,11 +83,12 @@ def test_missing_clients_are_named():
                           capture_output=True, text=True, timeout=60, check=True)
     assert "pip install 'mmparts-fileio[lmdb]'" in done.stdout
     assert "'petrel_client'" in done.stdout
+    assert "pip install 'mmparts-fileio[s3]'" in done.stdout
+    assert "pip install 'mmparts-fileio[memcached]'" in done.stdout
+    assert "client module 'mc'" in done.stdout
 
 
 def test_memcached_asks_its_client(tmp_path, monkeypatch):
-    with pytest.raises(ImportError, match="client module 'mc'"):
-        MemcachedBackend('servers', 'client')
     (tmp_path / 'mc.py').write_text(textwrap.dedent("""
         class MemcachedClient:
             @classmethod
@@ -104,13 +105,19 @@ def test_memcached_asks_its_client(tmp_path, monkeypatch):
         """))
     monkeypatch.setattr(sys, 'path', list(sys.path))
     backend = MemcachedBackend('servers', 'client', sys_path=str(tmp_path))
-    monkeypatch.delitem(sys.modules, 'mc')
+    sys.modules.pop('mc')  # for the other tests
     assert backend.get('key') == b'key'
     with pytest.raises(NotImplementedError):
         backend.get_text('key')
+    for operation, arguments in {'put': (b'', 'a'), 'exists': ('a', ), 'remove': ('a', )}.items():
+        with pytest.raises(NotImplementedError, match=f"MemcachedBackend does not support the operation '{operation}'"):
+            getattr(backend, operation)(*arguments)
+    with pytest.raises(TypeError, match='cannot be pickled'):
+        pickle.dumps(backend)
 
 
 def test_import_is_light():
-    code = 'import sys, mmengine.fileio; print([m for m in ("torch", "cv2", "matplotlib", "lmdb") if m in sys.modules])'
+    code = ('import sys, mmengine.fileio; '
+            'print({"torch", "cv2", "matplotlib", "lmdb", "fsspec", "pymemcache", "orjson"} & set(sys.modules))')
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.strip() == '[]'
+    assert done.stdout.strip() == 'set()'

@@ -168,6 +168,11 @@ def test_listed_names_do_not_leave_the_folder(tmp_path, name):
     with pytest.raises(ValueError, match='outside of the folder'):
         backend.copytree_to_local('m', tmp_path / 'in' / 'out')
     assert not list(tmp_path.rglob('evil*'))
+    with pytest.raises(ValueError, match='outside of the folder'):
+        backend.copytree('m', 'new')
+    with pytest.raises(ValueError, match='outside of the folder'):
+        backend.rmtree('m')
+    assert backend.files == {f'm/{name}': b'evil'}
 
 
 def test_file_client(tmp_path):

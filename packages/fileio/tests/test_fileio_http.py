@@ -33,6 +33,25 @@ class Handler(BaseHTTPRequestHandler):
     def is_early(self, times):
         return self.seen.count(self.path) <= int(times)
 
+    def do_HEAD(self):
+        self.seen.append(self.path)
+        if self.path.startswith('/ok'):
+            self.send_response(200)
+            self.end_headers()
+        else:
+            self.send_error(404)
+
+    def answer_range(self, rest):
+        first, _, last = self.headers['Range'].removeprefix('bytes=').partition('-')
+        if int(first) >= len(CONTENT):
+            self.send_error(416)
+            return
+        part = CONTENT[int(first):int(last) + 1 if last else None]
+        self.send_response(206)
+        self.send_header('Content-Length', str(len(part)))
+        self.end_headers()
+        self.wfile.write(part)
+
     def answer_ok(self, rest):
         self.give('text ü'.encode() if rest == 'text' else CONTENT)
 
@@ -100,6 +119,33 @@ def test_reads(server, backend):
         assert Path(local).read_bytes() == CONTENT
         assert Path(local).suffix == '.bin'
     assert not Path(local).exists()
+
+
+@pytest.mark.parametrize('path', ['ok/a', 'range/a'])
+def test_ranges(server, backend, path):
+    url = f'{server.url}/{path}'
+    assert backend.get_range(url, 3, 12) == CONTENT[3:12]
+    assert backend.get_range(url, 7990) == CONTENT[7990:]
+    assert backend.get_range(url, 5, 5) == b''
+    assert backend.get_range(url, 9000, 9001) == b''
+    with pytest.raises(ValueError, match='0 <= start <= stop'):
+        backend.get_range(url, 3, 2)
+
+
+def test_stream(server, backend):
+    with backend.stream(f'{server.url}/ok/a') as file:
+        assert file.read(10) == CONTENT[:10]
+        assert file.read() == CONTENT[10:]
+    with pytest.raises(ConnectionError, match='truncate/9'), backend.stream(f'{server.url}/truncate/9') as file:
+        file.read()
+    with pytest.raises(FileNotFoundError), backend.stream(f'{server.url}/fail/404/9') as file:
+        pass
+
+
+def test_exists(server, backend):
+    assert backend.exists(f'{server.url}/ok/a')
+    assert fileio.isfile(f'{server.url}/ok/a')
+    assert not backend.exists(f'{server.url}/none')
 
 
 def test_functions(server, tmp_path):

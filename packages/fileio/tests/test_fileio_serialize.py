@@ -1,6 +1,7 @@
 """Objects to files and back."""
 import io
 import pickle
+import sys
 from collections import OrderedDict
 from pathlib import Path, PurePosixPath
 
@@ -195,3 +196,21 @@ def test_dict_from_file(tmp_path):
     path.write_text('1 cat\n2\n')
     with pytest.raises(ValueError, match=r"map\.txt', line 2: .*the line is '2'"):
         fileio.dict_from_file(path)
+
+
+def test_json_by_orjson(tmp_path):
+    pytest.importorskip('orjson', reason="needs the extra: pip install 'mmparts-fileio[orjson]'")
+    dump({'a': [1, 2.5, None], 'ü': {1: True}}, tmp_path / 'a.json', engine='orjson')
+    assert (tmp_path / 'a.json').read_bytes() == '{"a":[1,2.5,null],"ü":{"1":true}}'.encode()
+    assert load(tmp_path / 'a.json', engine='orjson') == load(tmp_path / 'a.json') == {'a': [1, 2.5, None],
+                                                                                      'ü': {'1': True}}
+    assert dump({1, }, file_format='json', engine='orjson') == '[1]'
+    with pytest.raises(ValueError, match="'json' or 'orjson', but got 'ujson'"):
+        load(tmp_path / 'a.json', engine='ujson')
+
+
+def test_json_by_orjson_which_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'orjson', None)
+    with pytest.raises(ImportError, match=r"pip install 'mmparts-fileio\[orjson\]'"):
+        dump({}, tmp_path / 'a.json', engine='orjson')
+    assert not (tmp_path / 'a.json').exists()

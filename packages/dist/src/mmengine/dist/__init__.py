@@ -33,3 +33,4 @@ from mmengine.dist.reduce import all_reduce_params as all_reduce_params
 from mmengine.dist.results import collect_results as collect_results
 from mmengine.dist.results import collect_results_cpu as collect_results_cpu
 from mmengine.dist.results import collect_results_gpu as collect_results_gpu
+from mmengine.dist.watch import who_is_missing as who_is_missing

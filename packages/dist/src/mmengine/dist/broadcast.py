@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mmengine.dist.devices import comm_device_of, get_comm_device
 from mmengine.dist.info import get_rank, get_world_size
+from mmengine.dist.watch import watched
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -28,7 +29,8 @@ def broadcast(data: Tensor, src: int = 0, group: ProcessGroup | None = None) -> 
     with torch.no_grad():
         here = data.detach()
         sent = here.to(comm_device_of(data, group)).contiguous()
-        torch_dist.broadcast(sent, src, group)
+        with watched('broadcast', group):
+            torch_dist.broadcast(sent, src, group)
         if sent is not here and torch_dist.get_rank() != src:
             data.copy_(sent)
 
@@ -44,7 +46,8 @@ def broadcast_object_list(data: list[Any], src: int = 0, group: ProcessGroup | N
     if not isinstance(data, list):
         raise AssertionError(f'data should be a list, but got {type(data).__name__}')
     if get_world_size(group) > 1:
-        torch_dist.broadcast_object_list(data, src, group, device=get_comm_device(group))
+        with watched('broadcast_object_list', group):
+            torch_dist.broadcast_object_list(data, src, group, device=get_comm_device(group))
 
 
 def sync_random_seed(group: ProcessGroup | None = None) -> int:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mmengine.dist.devices import comm_device_of
 from mmengine.dist.info import get_world_size, is_distributed
+from mmengine.dist.watch import watched
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -29,7 +30,8 @@ def all_gather(data: Tensor, group: ProcessGroup | None = None) -> list[Tensor]:
         return [data]
     sent = data.detach().to(comm_device_of(data, group)).contiguous()
     received = [torch.empty_like(sent) for _ in range(world_size)]
-    torch_dist.all_gather(received, sent, group)
+    with watched('all_gather', group):
+        torch_dist.all_gather(received, sent, group)
     return [tensor.to(data.device) for tensor in received]
 
 
@@ -49,7 +51,8 @@ def gather(data: Tensor, dst: int = 0, group: ProcessGroup | None = None) -> lis
         return [data]
     sent = data.detach().to(comm_device_of(data, group)).contiguous()
     received = [torch.empty_like(sent) for _ in range(world_size)] if torch_dist.get_rank() == dst else None
-    torch_dist.gather(sent, received, dst, group)
+    with watched('gather', group):
+        torch_dist.gather(sent, received, dst, group)
     return [tensor.to(data.device) for tensor in received or []]
 
 
@@ -67,7 +70,8 @@ def all_gather_object(data: Any, group: ProcessGroup | None = None) -> list[Any]
     if world_size == 1:
         return [data]
     received = [None] * world_size
-    torch_dist.all_gather_object(received, data, group)
+    with watched('all_gather_object', group):
+        torch_dist.all_gather_object(received, data, group)
     return received
 
 
@@ -86,5 +90,6 @@ def gather_object(data: Any, dst: int = 0, group: ProcessGroup | None = None) ->
     if world_size == 1:
         return [data]
     received: list[Any] | None = [None] * world_size if is_distributed() and torch_dist.get_rank() == dst else None
-    torch_dist.gather_object(data, received, dst, group)
+    with watched('gather_object', group):
+        torch_dist.gather_object(data, received, dst, group)
     return received

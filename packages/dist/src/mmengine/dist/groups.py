@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as torch_dist
 
 from mmengine.dist.devices import get_comm_device
 from mmengine.dist.info import get_default_group, get_rank, get_world_size, is_distributed
+from mmengine.dist.watch import watched
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -95,7 +96,8 @@ def results_group() -> ProcessGroup | None:
         return None
     group = _stored('results')
     if group is None and torch_dist.is_gloo_available():
-        group = _store('results', torch_dist.new_group(backend='gloo', timeout=RESULTS_TIMEOUT))
+        with watched('the making of the group of results'):
+            group = _store('results', torch_dist.new_group(backend='gloo', timeout=RESULTS_TIMEOUT))
     return group or get_default_group()
 
 
@@ -104,7 +106,7 @@ def barrier(group: ProcessGroup | None = None) -> None:
     if not is_distributed():
         return
     device = get_comm_device(group)
-    if device.type == 'cpu':
-        torch_dist.barrier(group)
-    else:  # said, and not guessed from the rank
-        torch_dist.barrier(group, device_ids=[torch.accelerator.current_device_index()])
+    # The device is said, and not guessed from the rank.
+    options: dict[str, Any] = {} if device.type == 'cpu' else {'device_ids': [torch.accelerator.current_device_index()]}
+    with watched('barrier', group):
+        torch_dist.barrier(group, **options)

@@ -11,6 +11,7 @@ import torch.distributed as torch_dist
 
 from mmengine.device.utils import get_device
 from mmengine.dist.launchers import launcher_environment
+from mmengine.dist.watch import start_watch
 
 
 def init_dist(launcher: str, backend: str | None = None, init_backend: str = 'torch', **kwargs: Any) -> None:
@@ -37,6 +38,8 @@ def init_dist(launcher: str, backend: str | None = None, init_backend: str = 'to
     device = get_device()
     _use_device(device, int(os.environ['LOCAL_RANK']))
     start(choose_backend(backend, device), kwargs)
+    if kwargs.get('store') is None and kwargs.get('init_method') in (None, 'env://'):
+        start_watch(kwargs.get('timeout'))
 
 
 def choose_backend(backend: str | None, device: str) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mmengine.dist.devices import comm_device_of
 from mmengine.dist.info import get_world_size
+from mmengine.dist.watch import watched
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -47,7 +48,8 @@ def all_reduce(data: Tensor, op: str = 'sum', group: ProcessGroup | None = None)
     with torch.no_grad():
         here = data.detach()
         sent = here.to(comm_device_of(data, group)).contiguous()
-        torch_dist.all_reduce(sent, operation, group)
+        with watched('all_reduce', group):
+            torch_dist.all_reduce(sent, operation, group)
         if op.lower() == 'mean':
             sent.copy_(_mean(sent, world_size))
         if sent is not here:

@@ -4,10 +4,12 @@ from __future__ import annotations
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any
 
-
+from mmengine.dist.devices import get_comm_device
 from mmengine.dist.gather import gather_object
 from mmengine.dist.groups import results_group
 from mmengine.dist.info import get_world_size
+from mmengine.dist.transfer import gather_lists
+from mmengine.dist.watch import watched
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -54,7 +56,11 @@ def collect_results_gpu(result_part: list[Any], size: int) -> list[Any] | None:
 def _collect(part: list[Any], size: int, group: ProcessGroup | None) -> list[Any] | None:
     if get_world_size() == 1:
         return part[:size]
-    parts = gather_object(part, 0, group)
+    if get_comm_device(group).type == 'cpu':
+        with watched('collect_results', group):
+            parts = gather_lists(part, group)
+    else:
+        parts = gather_object(part, 0, group)
     if parts is None:
         return None
     # The shares may differ by one, where the sampler does not fill them up.

@@ -2,6 +2,7 @@
 from mmengine.fileio import io as io
 from mmengine.fileio.atomic import atomic_write as atomic_write
 from mmengine.fileio.backends.base import BaseStorageBackend as BaseStorageBackend
+from mmengine.fileio.backends.fsspec_backend import FsspecBackend as FsspecBackend
 from mmengine.fileio.backends.http_backend import HTTPBackend as HTTPBackend
 from mmengine.fileio.backends.lmdb_backend import LmdbBackend as LmdbBackend
 from mmengine.fileio.backends.local_backend import LocalBackend as LocalBackend
@@ -33,7 +34,9 @@ from mmengine.fileio.parse import list_from_file as list_from_file
 from mmengine.fileio.reading import generate_presigned_url as generate_presigned_url
 from mmengine.fileio.reading import get as get
 from mmengine.fileio.reading import get_local_path as get_local_path
+from mmengine.fileio.reading import get_range as get_range
 from mmengine.fileio.reading import get_text as get_text
+from mmengine.fileio.reading import stream as stream
 from mmengine.fileio.serialize import dump as dump
 from mmengine.fileio.serialize import load as load
 from mmengine.fileio.writing import put as put

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.fileio.backends.base import BaseStorageBackend
+from mmengine.fileio.backends.fsspec_backend import FsspecBackend, is_known_to_fsspec
 from mmengine.fileio.backends.registry_utils import backends, prefix_to_backends
 from mmengine.fileio.paths import parse_uri_prefix
 from mmengine.utils.suggest import did_you_mean
@@ -55,6 +56,8 @@ def shared_backend(uri: str | Path, backend_args: dict[str, Any] | None) -> Base
 def _create(prefix: str, args: dict[str, Any]) -> BaseStorageBackend:
     name = args.pop('backend', None)
     if name is None:
+        if prefix not in prefix_to_backends and is_known_to_fsspec(prefix):
+            return FsspecBackend(**args)
         if prefix not in prefix_to_backends:
             hint = did_you_mean(prefix, prefix_to_backends)
             raise UnknownBackendError(

@@ -17,7 +17,9 @@ from mmengine.fileio.paths import parse_uri_prefix as _parse_uri_prefix  # noqa:
 from mmengine.fileio.reading import generate_presigned_url as generate_presigned_url
 from mmengine.fileio.reading import get as get
 from mmengine.fileio.reading import get_local_path as get_local_path
+from mmengine.fileio.reading import get_range as get_range
 from mmengine.fileio.reading import get_text as get_text
+from mmengine.fileio.reading import stream as stream
 from mmengine.fileio.serialize import dump as dump
 from mmengine.fileio.serialize import load as load
 from mmengine.fileio.writing import put as put

@@ -20,10 +20,15 @@ def parse_uri_prefix(uri: str | Path) -> str:
 
 def contained(folder: StrPath, relative: str) -> str:
     """Join a name that a storage listed to a local folder, and refuse one that would leave the folder."""
+    return os.path.join(folder, *PurePosixPath(require_inside(relative, folder).replace('\\', '/')).parts)
+
+
+def require_inside(relative: str, folder: StrPath) -> str:
+    """Give a name that a storage listed, and refuse one that would leave the folder it is joined to."""
     pure = PurePosixPath(relative.replace('\\', '/'))
     if pure.is_absolute() or '..' in pure.parts or os.path.splitdrive(relative)[0]:
-        raise ValueError(f'{relative!r} would be written outside of the folder {os.fspath(folder)!r}')
-    return os.path.join(folder, *pure.parts)
+        raise ValueError(f'{relative!r} would be outside of the folder {os.fspath(folder)!r}')
+    return relative
 
 
 def ensure_parent(path: StrPath) -> None:

@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mmengine.fileio.dispatch import shared_backend
 from mmengine.fileio.paths import StrPath
@@ -23,6 +23,19 @@ def get(filepath: str | Path, backend_args: dict[str, Any] | None = None) -> byt
 def get_text(filepath: str | Path, encoding: str = 'utf-8', backend_args: dict[str, Any] | None = None) -> str:
     """Read a file as text."""
     return shared_backend(filepath, backend_args).get_text(filepath, encoding)
+
+
+def get_range(filepath: str | Path,
+              start: int,
+              stop: int | None = None,
+              backend_args: dict[str, Any] | None = None) -> bytes:
+    """Read the bytes of a file from `start` up to `stop`, or to its end."""
+    return shared_backend(filepath, backend_args).get_range(filepath, start, stop)
+
+
+def stream(filepath: str | Path, backend_args: dict[str, Any] | None = None) -> AbstractContextManager[IO[bytes]]:
+    """Open a file to read it in pieces: `with stream('s3://bucket/a.tar') as file: file.read(1 << 20)`."""
+    return shared_backend(filepath, backend_args).stream(filepath)
 
 
 @contextmanager

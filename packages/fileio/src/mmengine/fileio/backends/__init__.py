@@ -1,5 +1,6 @@
 """Places where files are: this machine, the web, databases, object stores."""
 from mmengine.fileio.backends.base import BaseStorageBackend as BaseStorageBackend
+from mmengine.fileio.backends.fsspec_backend import FsspecBackend as FsspecBackend
 from mmengine.fileio.backends.http_backend import HTTPBackend as HTTPBackend
 from mmengine.fileio.backends.lmdb_backend import LmdbBackend as LmdbBackend
 from mmengine.fileio.backends.local_backend import LocalBackend as LocalBackend

@@ -1,6 +1,7 @@
 """What a storage backend is, and what every backend can do once it can do a little."""
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
@@ -10,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import IO, NoReturn
 
 from mmengine.fileio.atomic import atomic_write
-from mmengine.fileio.paths import StrPath, contained, ensure_parent
+from mmengine.fileio.paths import StrPath, contained, ensure_parent, require_inside
 
 Suffix = str | tuple[str, ...] | None
 
@@ -46,6 +47,15 @@ class BaseStorageBackend(metaclass=ABCMeta):
     @abstractmethod
     def get_text(self, filepath: StrPath, encoding: str = 'utf-8') -> str:
         """Read a file as text."""
+
+    def get_range(self, filepath: StrPath, start: int, stop: int | None = None) -> bytes:
+        """Read the bytes from `start` up to `stop`, both counted from 0, or to the end."""
+        check_range(start, stop)
+        return self.get(filepath)[start:stop]
+
+    def stream(self, filepath: StrPath) -> AbstractContextManager[IO[bytes]]:
+        """Open a file to read it in pieces, as the context manager of an open file."""
+        return io.BytesIO(self.get(filepath))
 
     def put(self, obj: bytes, filepath: StrPath) -> None:
         """Write bytes to a file."""
@@ -126,7 +136,8 @@ class BaseStorageBackend(metaclass=ABCMeta):
         self._require_absent(dst)
         # Listed as a whole first: the new folder may lie in the old one.
         for path in list(self.list_dir_or_file(src, list_dir=False, list_file=True, recursive=True)):
-            self.put(self.get(self.join_path(src, path)), self.join_path(dst, path))
+            target = self.join_path(dst, require_inside(path, dst))
+            self.put(self.get(self.join_path(src, path)), target)
         return self._normal_path(dst)
 
     def copyfile_from_local(self, src: StrPath, dst: StrPath) -> str:
@@ -175,7 +186,7 @@ class BaseStorageBackend(metaclass=ABCMeta):
     def rmtree(self, dir_path: StrPath) -> None:
         """Remove a folder with all that is in it."""
         for path in list(self.list_dir_or_file(dir_path, list_dir=False, list_file=True, recursive=True)):
-            self.remove(self.join_path(dir_path, path))
+            self.remove(self.join_path(dir_path, require_inside(path, dir_path)))
 
     def _file_target(self, src: StrPath, dst: StrPath) -> str:
         return self.join_path(dst, _basename(src)) if self.isdir(dst) else self._normal_path(dst)
@@ -195,3 +206,9 @@ def check_listing(list_dir: bool, suffix: object, message: str) -> None:
         raise TypeError(message)
     if suffix is not None and not isinstance(suffix, (str, tuple)):
         raise TypeError(f'`suffix` must be a string or tuple of strings, but got {suffix!r}')
+
+
+def check_range(start: int, stop: int | None) -> None:
+    """Refuse a range of bytes that is not counted from the start of a file."""
+    if start < 0 or (stop is not None and stop < start):
+        raise ValueError(f'a range should have 0 <= start <= stop, but got start={start!r} and stop={stop!r}')

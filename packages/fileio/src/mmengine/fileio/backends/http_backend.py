@@ -2,15 +2,17 @@
 from __future__ import annotations
 
 import http.client
+import io
 import os
 import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, nullcontext
 from typing import IO, Any, TypeVar
 
-from mmengine.fileio.backends.base import BaseStorageBackend
+from mmengine.fileio.backends.base import BaseStorageBackend, check_range
 from mmengine.fileio.paths import StrPath
 
 _Result = TypeVar('_Result')
@@ -41,6 +43,41 @@ class HTTPBackend(BaseStorageBackend):
         """Read a file as text."""
         return self.get(filepath).decode(encoding)
 
+    def get_range(self, filepath: StrPath, start: int, stop: int | None = None) -> bytes:
+        """Read the bytes from `start` up to `stop`; only these are transferred where the server can do that."""
+        check_range(start, stop)
+        if start == stop:
+            return b''
+
+        def part(response: http.client.HTTPResponse) -> bytes:
+            content = response.read()
+            return content if response.status == 206 else content[start:stop]
+
+        try:
+            return self._read(filepath, part, {'Range': f'bytes={start}-{"" if stop is None else stop - 1}'})
+        except OSError as error:
+            if isinstance(error.__cause__, urllib.error.HTTPError) and error.__cause__.code == 416:
+                return b''  # behind the end, where a local file has nothing either
+            raise
+
+    @contextmanager
+    def stream(self, filepath: StrPath) -> Generator[IO[bytes], None, None]:
+        """Open a file to read it in pieces; a connection that is lost after the first one is an error."""
+        with self._read(filepath, _itself, close=False) as response:
+            yield io.BufferedReader(_Checked(response, os.fspath(filepath)), 1 << 20)
+
+    def exists(self, filepath: StrPath) -> bool:
+        """Tell whether the server has a file of this name."""
+        try:
+            self._read(filepath, _whole, method='HEAD')
+        except FileNotFoundError:
+            return False
+        return True
+
+    def isfile(self, filepath: StrPath) -> bool:
+        """Tell whether the server has a file of this name."""
+        return self.exists(filepath)
+
     def _download(self, filepath: StrPath, file: IO[bytes]) -> None:
 
         def save(response: http.client.HTTPResponse) -> None:
@@ -51,14 +88,17 @@ class HTTPBackend(BaseStorageBackend):
 
         self._read(filepath, save)
 
-    def _read(self, filepath: StrPath, consume: Callable[[http.client.HTTPResponse], _Result]) -> _Result:
+    def _read(self, filepath: StrPath, consume: Callable[[http.client.HTTPResponse], _Result],
+              headers: dict[str, str] | None = None, method: str = 'GET', close: bool = True) -> _Result:
         url = os.fspath(filepath)
         if not url.startswith(('http://', 'https://')):
             raise ValueError(f'{self.name} reads http:// and https:// only, but got {url!r}')
+        request = urllib.request.Request(url, headers=headers or {}, method=method)
         pause = self.backoff
         for remaining in range(self.retries, -1, -1):
             try:
-                with urllib.request.urlopen(url, timeout=self.timeout) as response:
+                response = urllib.request.urlopen(request, timeout=self.timeout)
+                with response if close else nullcontext():
                     return consume(response)
             except (OSError, http.client.HTTPException) as error:
                 if isinstance(error, urllib.error.HTTPError):
@@ -72,6 +112,35 @@ class HTTPBackend(BaseStorageBackend):
 
 def _whole(response: http.client.HTTPResponse) -> bytes:
     return response.read()
+
+
+def _itself(response: http.client.HTTPResponse) -> http.client.HTTPResponse:
+    return response
+
+
+class _Checked(io.RawIOBase):
+    """An answer that is read in pieces, and says so when it ends before its time."""
+
+    def __init__(self, response: http.client.HTTPResponse, url: str) -> None:
+        super().__init__()
+        self._response = response
+        self._url = url
+        self._received = 0
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read the next piece into a buffer."""
+        try:
+            count = self._response.readinto(buffer)
+            self._received += count
+            if count == 0 and len(buffer):
+                _check_length(self._response, self._received)
+            return count
+        except (OSError, http.client.HTTPException) as error:
+            raise _named(error, self._url, 1) from error
 
 
 def _check_length(response: http.client.HTTPResponse, received: int) -> None:

@@ -5,9 +5,10 @@ import os
 import shutil
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from typing import IO
 
 from mmengine.fileio.atomic import atomic_write
-from mmengine.fileio.backends.base import BaseStorageBackend, Suffix, check_listing
+from mmengine.fileio.backends.base import BaseStorageBackend, Suffix, check_listing, check_range
 from mmengine.fileio.paths import StrPath, ensure_parent
 
 
@@ -25,6 +26,17 @@ class LocalBackend(BaseStorageBackend):
         """Read a file as text."""
         with open(filepath, encoding=encoding) as file:
             return file.read()
+
+    def get_range(self, filepath: StrPath, start: int, stop: int | None = None) -> bytes:
+        """Read the bytes from `start` up to `stop`."""
+        check_range(start, stop)
+        with open(filepath, 'rb') as file:
+            file.seek(start)
+            return file.read(-1 if stop is None else stop - start)
+
+    def stream(self, filepath: StrPath) -> AbstractContextManager[IO[bytes]]:
+        """Open a file to read it in pieces."""
+        return open(filepath, 'rb')
 
     def put(self, obj: bytes, filepath: StrPath) -> None:
         """Write bytes to a file, and make its folder."""

@@ -1,4 +1,4 @@
-"""Files of the object store Petrel (Ceph), through its own client."""
+"""Files of the object store Petrel (Ceph), through its own client or through S3."""
 from __future__ import annotations
 
 import importlib
@@ -6,29 +6,36 @@ import io
 import os
 import re
 from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager
 from typing import IO, Any
 
 from mmengine.fileio.backends.base import BaseStorageBackend, Suffix, check_listing
+from mmengine.fileio.backends.petrel_on_s3 import PetrelOnS3
 from mmengine.fileio.paths import StrPath
 
 
 class PetrelBackend(BaseStorageBackend):
-    """Files of the object store Petrel (Ceph), through its own client `petrel_client`.
+    """Files of the object store Petrel (Ceph), through its own client `petrel_client`, or else of any S3 store.
+
+    Without that client the paths go to the S3 filesystem of fsspec, with the same mapping of paths; `FsspecBackend`
+    takes the same paths of S3 without it.
 
     Args:
         path_mapping: Beginnings of paths and what stands for them in the store, as in
             `{'data/coco': 's3://bucket/coco'}`.
         enable_mc: Whether the store's cache is used.
         conf_path: The client's configuration file; by default the client's own choice.
+        **storage_options: Options of the S3 filesystem, `endpoint_url` for example; only without the client.
     """
 
     def __init__(self,
                  path_mapping: dict[str, str] | None = None,
                  enable_mc: bool = True,
-                 conf_path: str | None = None) -> None:
+                 conf_path: str | None = None,
+                 **storage_options: Any) -> None:
         if path_mapping is not None and not isinstance(path_mapping, dict):
             raise AssertionError(f'path_mapping should be a dict or None, but got {path_mapping!r}')
-        self._client: Any = _client_module().Client(conf_path=conf_path, enable_mc=enable_mc)
+        self._client: Any = _make_client(conf_path, enable_mc, storage_options)
         self.path_mapping = path_mapping
 
     def get(self, filepath: StrPath) -> bytes:
@@ -86,6 +93,9 @@ class PetrelBackend(BaseStorageBackend):
         self._method('list')
         check_listing(list_dir, suffix, '`list_dir` should be False when `suffix` is not None')
         folder = self._path(dir_path)
+        if isinstance(self._client, PetrelOnS3):  # one listing of the store, not one for each folder
+            backend, path = self._client.store(folder)
+            return backend.list_dir_or_file(path, list_dir, list_file, suffix, recursive)
         return self._scan(folder if folder.endswith('/') else f'{folder}/', '', list_dir, list_file, suffix, recursive)
 
     def _scan(self, folder: str, prefix: str, list_dir: bool, list_file: bool, suffix: Suffix,
@@ -100,9 +110,36 @@ class PetrelBackend(BaseStorageBackend):
             elif list_file and (suffix is None or name.endswith(suffix)):
                 yield relative
 
+    def get_range(self, filepath: StrPath, start: int, stop: int | None = None) -> bytes:
+        """Read the bytes from `start` up to `stop`; through S3 only these are transferred."""
+        if isinstance(self._client, PetrelOnS3):
+            backend, path = self._client.store(self._path(filepath))
+            return backend.get_range(path, start, stop)
+        return super().get_range(filepath, start, stop)
+
+    def stream(self, filepath: StrPath) -> AbstractContextManager[IO[bytes]]:
+        """Open a file to read it in pieces."""
+        if isinstance(self._client, PetrelOnS3):
+            backend, path = self._client.store(self._path(filepath))
+            return backend.stream(path)
+        return super().stream(filepath)
+
+    def copyfile_from_local(self, src: StrPath, dst: StrPath) -> str:
+        """Copy a local file to the storage and return its new path; through S3 in pieces."""
+        if isinstance(self._client, PetrelOnS3):
+            target = self._file_target(src, dst)
+            backend, path = self._client.store(self._replace_prefix(target))
+            backend.copyfile_from_local(src, path)
+            return target
+        return super().copyfile_from_local(src, dst)
+
     def _download(self, filepath: StrPath, file: IO[bytes]) -> None:
         if not self.isfile(filepath):
             raise FileNotFoundError(f'{os.fspath(filepath)!r} is no file of the store')
+        if isinstance(self._client, PetrelOnS3):
+            backend, path = self._client.store(self._path(filepath))
+            backend._download(path, file)
+            return
         super()._download(filepath, file)
 
     def _normal_path(self, filepath: StrPath) -> str:
@@ -133,11 +170,26 @@ class PetrelBackend(BaseStorageBackend):
         return method
 
 
-def _client_module() -> Any:
+def _make_client(conf_path: str | None, enable_mc: bool, storage_options: dict[str, Any]) -> Any:
+    module = _client_module()
+    if module is None:
+        try:
+            importlib.import_module('s3fs')
+        except ImportError as error:
+            raise ImportError("PetrelBackend needs the package 'petrel_client' of the object store, or the S3 "
+                              "filesystem instead: pip install 'mmparts-fileio[s3]'") from error
+        return PetrelOnS3(conf_path, storage_options)
+    if storage_options:
+        raise TypeError(f'PetrelBackend takes {sorted(storage_options)} only where petrel_client is not installed; '
+                        "use backend='fsspec'")
+    return module.Client(conf_path=conf_path, enable_mc=enable_mc)
+
+
+def _client_module() -> Any | None:
     try:
         return importlib.import_module('petrel_client.client')
-    except ModuleNotFoundError as error:
+    except ModuleNotFoundError:
         try:
             return importlib.import_module('petrel_client').client
         except (ModuleNotFoundError, AttributeError):
-            raise ImportError("PetrelBackend needs the package 'petrel_client' of the object store") from error
+            return None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar, overload
 
 from mmengine.fileio.backends.base import BaseStorageBackend
+from mmengine.fileio.backends.fsspec_backend import FsspecBackend
 from mmengine.fileio.backends.http_backend import HTTPBackend
 from mmengine.fileio.backends.lmdb_backend import LmdbBackend
 from mmengine.fileio.backends.local_backend import LocalBackend
@@ -94,3 +95,4 @@ register_backend('memcached', MemcachedBackend)
 register_backend('lmdb', LmdbBackend)
 register_backend('petrel', PetrelBackend, prefixes=['petrel', 's3'])
 register_backend('http', HTTPBackend, prefixes=['http', 'https'])
+register_backend('fsspec', FsspecBackend)
