@@ -228,10 +228,11 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend='none', requires=['everything'])
-def bench(session: nox.Session) -> None:
-    """What the runner costs on top of a bare PyTorch loop."""
+@nox.parametrize('what', ['step', 'logging', 'fileio', 'dist'])
+def bench(session: nox.Session, what: str) -> None:
+    """What things cost: a step of the runner on top of a bare loop; with `-- --upstream PYTHON`, beside upstream."""
     session.chdir(session.create_tmp())
-    session.run(_of_everything(session, 'python'), str(TOOLS / 'bench_step.py'), *session.posargs)
+    session.run(_of_everything(session, 'python'), str(ROOT / 'benchmarks' / f'bench_{what}.py'), *session.posargs)
 
 
 @nox.session(python=TORCH_PYTHON, requires=['build'])

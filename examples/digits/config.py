@@ -6,7 +6,7 @@ dataset = 'digits'
 batch_size = 32
 max_epochs = 12
 
-model = dict(type='SmallNet', num_classes=10, width=32, dropout=0.3)
+model = dict(type='SmallNet', num_classes=10, width=16, dropout=0.3)
 
 to_tensor = dict(type='PicturesToTensors')
 loader = dict(num_workers=0, collate_fn=dict(type='default_collate'))

@@ -32,7 +32,7 @@ class SmallNet(BaseModel):
         dropout: Share of the features that training leaves out at random.
     """
 
-    def __init__(self, num_classes: int, width: int = 32, dropout: float = 0.3) -> None:
+    def __init__(self, num_classes: int, width: int = 16, dropout: float = 0.3) -> None:
         super().__init__()
         self.features = nn.Sequential(
             block(1, width), block(width, 2 * width), nn.MaxPool2d(2),

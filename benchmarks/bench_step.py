@@ -1,6 +1,6 @@
 """Measure what the runner adds to an iteration: the same model, data and optimizer with and without it.
 
-    python tools/bench_step.py [--iters 2000] [--repeats 5]
+    python benchmarks/bench_step.py [--iters 2000] [--repeats 5]
 
 A tiny network, so that the work around the step shows; the two take turns, and the medians are printed. CPU time is
 what this process spent on all its threads, wall time also counts waiting. Nothing is asserted: a figure to compare.
