@@ -65,7 +65,7 @@ class Accuracy(BaseMetric):
 
 @HOOKS.register_module()
 class PredictionGridHook(Hook):
-    """Draws pictures of the test with their true and predicted labels, mistakes first: `predictions.png`.
+    """Draws pictures of the test with true and predicted labels, at most half of them mistakes: `predictions.png`.
 
     Args:
         rows: Rows of the grid.
@@ -102,7 +102,8 @@ class PredictionGridHook(Hook):
         places = figure.subplots(self.rows, self.columns, squeeze=False)
         for axes in places.flat:
             axes.set_axis_off()
-        for axes, (picture, label, predicted) in zip(places.flat, [*self.wrong, *self.right], strict=False):
+        shown = [*self.wrong[:places.size // 2], *self.right]
+        for axes, (picture, label, predicted) in zip(places.flat, shown, strict=False):
             axes.imshow(picture, cmap='gray_r')
             axes.set_title(f'true: {classes[label]}\npredicted: {classes[predicted]}', fontsize=7,
                            color='green' if label == predicted else 'red')
