@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 from mmengine.config.errors import ConfigImportError, ConfigModuleNotFoundError
+
+_Self = TypeVar('_Self', bound='_Lazy')
 
 
 def _import(module: str, location: str | None) -> Any:
@@ -20,7 +22,52 @@ def type_of_failure(error: BaseException) -> type[ConfigImportError]:
     return ConfigModuleNotFoundError if isinstance(error, ModuleNotFoundError) else ConfigImportError
 
 
-class LazyObject:
+class _Lazy:
+    """What lazily imported objects have in common: they are named, compared and copied, but not used."""
+
+    location: str | None
+
+    @property
+    def dotted(self) -> str:
+        """The dotted name of the object, as dumps write it."""
+        raise NotImplementedError
+
+    def build(self) -> Any:
+        """Import what this stands for."""
+        raise NotImplementedError
+
+    def __getattr__(self, name: str) -> LazyAttr:
+        if name.startswith('__') and name.endswith('__'):
+            raise AttributeError(name)  # else copying and pickling would take this for an object with such methods
+        return LazyAttr(name, self, self.location)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse to be called: the object is not there yet."""
+        raise RuntimeError(f'{self.dotted} ({self.location}) is imported when the config is used, so it cannot be '
+                           f'called in the config. Write dict(type={self}, ...) to have it built later')
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.__dict__ == self.__dict__
+
+    def __hash__(self) -> int:
+        return hash(self.dotted)
+
+    def __deepcopy__(self: _Self, memo: dict[int, Any]) -> _Self:
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)  # what it names is not copied
+        return new
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class LazyObject(_Lazy):
     """A module, or a name in it, that a config imports and that is imported when it is used.
 
     Args:
@@ -68,41 +115,14 @@ class LazyObject:
         """The dotted name of the object, as dumps write it."""
         return self.module if self._imported is None else f'{self.module}.{self._imported}'
 
-    def __getattr__(self, name: str) -> LazyAttr:
-        if name.startswith('__') and name.endswith('__'):
-            raise AttributeError(name)  # else copying and pickling would take this for an object with such methods
-        return LazyAttr(name, self, self.location)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Refuse to be called: the object is not there yet."""
-        raise RuntimeError(f'{self.dotted} ({self.location}) is imported when the config is used, so it cannot be '
-                           f'called in the config. Write dict(type={self}, ...) to have it built later')
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.__dict__ == self.__dict__
-
-    def __hash__(self) -> int:
-        return hash(self.dotted)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> LazyObject:
-        return LazyObject(self._module, self._imported, self.location)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-
     def __str__(self) -> str:
         return self._imported or self.module
 
-    __repr__ = __str__
 
-
-class LazyAttr:
+class LazyAttr(_Lazy):
     """An attribute of a lazily imported object, itself read when it is used."""
 
-    def __init__(self, name: str, source: LazyObject | LazyAttr, location: str | None = None) -> None:
+    def __init__(self, name: str, source: _Lazy, location: str | None = None) -> None:
         self.name = name
         self.source = source
         self.location = location
@@ -129,35 +149,8 @@ class LazyAttr:
         except ImportError as error:
             raise ConfigImportError(f'Failed to import {self.dotted} in {self.location}') from error
 
-    def __getattr__(self, name: str) -> LazyAttr:
-        if name.startswith('__') and name.endswith('__'):
-            raise AttributeError(name)
-        return LazyAttr(name, self, self.location)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Refuse to be called: the object is not there yet."""
-        raise RuntimeError(f'{self.dotted} ({self.location}) is imported when the config is used, so it cannot be '
-                           f'called in the config. Write dict(type={self}, ...) to have it built later')
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.__dict__ == self.__dict__
-
-    def __hash__(self) -> int:
-        return hash(self.dotted)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> LazyAttr:
-        return LazyAttr(self.name, self.source, self.location)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-
     def __str__(self) -> str:
         return self.name
-
-    __repr__ = __str__
 
 
 #: the types that a config resolves when they are read

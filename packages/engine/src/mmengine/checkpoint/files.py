@@ -35,9 +35,7 @@ def write_checkpoint(checkpoint: dict[str, Any], filename: str | Path,
     """
     backend = get_file_backend(filename, backend_args=backend_args)
     if not isinstance(backend, LocalBackend):
-        buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)
-        backend.put(buffer.getvalue(), filename)
+        backend.put(serialized(checkpoint), filename)
         return
     path = Path(filename).expanduser()
     try:
@@ -48,6 +46,13 @@ def write_checkpoint(checkpoint: dict[str, Any], filename: str | Path,
         older = 'The file that was there before is whole.' if path.exists() else 'No file was left behind.'
         raise type(error)(error.errno, f'the checkpoint {str(filename)!r} could not be written: {error.strerror}. '
                                        f'{older}') from error
+
+
+def serialized(checkpoint: dict[str, Any]) -> bytes:
+    """Give the bytes of the file that holds a checkpoint."""
+    buffer = io.BytesIO()
+    torch.save(checkpoint, buffer)
+    return buffer.getvalue()
 
 
 class _Remembering(io.RawIOBase):

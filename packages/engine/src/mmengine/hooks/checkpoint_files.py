@@ -2,16 +2,13 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
 import os
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 from mmengine.checkpoint.discovery import LAST_CHECKPOINT
-from mmengine.checkpoint.files import read_checkpoint
+from mmengine.checkpoint.files import read_checkpoint, serialized
 from mmengine.fileio import get_file_backend
 from mmengine.logging import print_log
 
@@ -78,9 +75,7 @@ class CheckpointFolder:
         if left_out:
             print_log(f'Keys {left_out} are left out of the published checkpoint, because `published_keys` has not got '
                       f'them', logger='current')
-        buffer = io.BytesIO()
-        torch.save(kept, buffer)
-        data = buffer.getvalue()
+        data = serialized(kept)
         target = f'{os.path.splitext(path)[0]}-{hashlib.sha256(data).hexdigest()[:8]}.pth'
         self.backend.put(data, target)
         print_log(f'The checkpoint ({path}) is published to {target}.', logger='current')

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmengine.dataset.loader_samplers import set_epoch
 from mmengine.hooks.hook import Hook
 from mmengine.registry import HOOKS
 
@@ -15,9 +16,4 @@ class DistSamplerSeedHook(Hook):
 
     def before_train_epoch(self, runner: Any) -> None:
         """Set the epoch."""
-        loader = runner.train_loop.dataloader
-        for sampler in (getattr(loader, 'sampler', None),
-                        getattr(getattr(loader, 'batch_sampler', None), 'sampler', None)):
-            if sampler is not None and hasattr(sampler, 'set_epoch'):
-                sampler.set_epoch(runner.epoch)
-                return
+        set_epoch(runner.train_loop.dataloader, runner.epoch)

@@ -1,13 +1,10 @@
 """Upstream's path of the checkpoint functions, which are in `mmengine.checkpoint`."""
 from __future__ import annotations
 
-import io
 from typing import Any
 
-import torch
-
 from mmengine.checkpoint.discovery import find_latest_checkpoint as find_latest_checkpoint
-from mmengine.checkpoint.files import write_checkpoint
+from mmengine.checkpoint.files import serialized, write_checkpoint
 from mmengine.checkpoint.loader import CheckpointLoader as CheckpointLoader
 from mmengine.checkpoint.loader import _load_checkpoint as _load_checkpoint
 from mmengine.checkpoint.loader import _load_checkpoint_to_model as _load_checkpoint_to_model
@@ -41,8 +38,6 @@ def save_checkpoint(checkpoint: dict[str, Any], filename: str, file_client_args:
     if file_client_args is not None:
         client = FileClient.infer_client(file_client_args, filename)
         if client.name != 'HardDiskBackend':
-            buffer = io.BytesIO()
-            torch.save(checkpoint, buffer)
-            client.put(buffer.getvalue(), filename)
+            client.put(serialized(checkpoint), filename)
             return
     write_checkpoint(checkpoint, filename, backend_args)

@@ -6,22 +6,13 @@ from typing import Any
 
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
+from mmengine.dataset.loader_samplers import samplers_of, set_epoch
 from mmengine.logging import print_log
-
-
-def set_epoch(dataloader: DataLoader[Any], epoch: int) -> None:
-    """Tell the sampler of a loader, or that of its batch sampler, which epoch begins."""
-    samplers: tuple[Any, ...] = (dataloader.sampler, getattr(dataloader.batch_sampler, 'sampler', None))
-    for sampler in samplers:
-        if hasattr(sampler, 'set_epoch'):
-            sampler.set_epoch(epoch)
-            return
 
 
 def seeded_sampler(dataloader: DataLoader[Any]) -> Any:
     """Give the sampler of a loader, or of its batch sampler, that draws an order from a seed; None if neither does."""
-    samplers = (dataloader.sampler, getattr(dataloader.batch_sampler, 'sampler', None))
-    return next((sampler for sampler in samplers if hasattr(sampler, 'seed')), None)
+    return next((sampler for sampler in samplers_of(dataloader) if hasattr(sampler, 'seed')), None)
 
 
 def batches_from(dataloader: DataLoader[Any], start: int, epoch: int = 0) -> Iterator[Any]:

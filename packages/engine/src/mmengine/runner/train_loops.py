@@ -6,6 +6,8 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
+from mmengine.dataset import InfiniteSampler
+from mmengine.dataset.loader_samplers import samplers_of
 from mmengine.logging import print_log
 from mmengine.registry import LOOPS
 from mmengine.runner.base_loop import BaseLoop
@@ -261,6 +263,4 @@ class IterBasedTrainLoop(TrainLoop):
 
 
 def _is_endless(dataloader: DataLoader[Any]) -> bool:
-    from mmengine.dataset import InfiniteSampler
-    samplers = (dataloader.sampler, getattr(dataloader.batch_sampler, 'sampler', None))
-    return any(isinstance(sampler, InfiniteSampler) for sampler in samplers)
+    return any(isinstance(sampler, InfiniteSampler) for sampler in samplers_of(dataloader))
