@@ -6,6 +6,7 @@ nothing is importable by accident. Environments and wheels are used again as lon
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import sys
@@ -19,8 +20,10 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / 'tools'))
 from parts import closure, load_parts, name_of, needs_torch
 
+HAS_UV = shutil.which('uv') is not None or importlib.util.find_spec('uv') is not None
+
 nox.needs_version = '>=2025.2.9'
-nox.options.default_venv_backend = 'virtualenv'
+nox.options.default_venv_backend = 'uv|virtualenv'  # uv where it is installed: `pip install nox[uv]`
 nox.options.reuse_venv = 'yes'
 nox.options.download_python = 'never'
 nox.options.error_on_missing_interpreters = False  # said and counted as skipped, not as passed
@@ -33,8 +36,14 @@ REPORTS = ROOT / '.nox' / '.reports'
 TORCH = ROOT / 'constraints' / 'torch.txt'
 TOOLS = ROOT / 'tools'
 DEMO = ROOT / 'examples' / 'digits'
+BENCHMARKS = ROOT / 'benchmarks'
 TESTED_BY_CI = ['lint', 'imports', 'build', 'isolated', 'together', 'typecheck', 'upgrade']
+SEED = ['--seed'] if HAS_UV else []  # torch comes by pip alone: uv would take the build for CUDA
 CORPUS = ['mmdet', 'mmpretrain', 'mmsegmentation', 'mmaction2', 'mmpose']
+PEERS = {  # others' work in environments of its own
+    'upstream': ['mmengine==0.10.7', 'setuptools<81'],
+    'peers': ['lightning', 'pytorch-ignite', 'accelerate'],
+}
 PARTS = load_parts()
 
 
@@ -64,9 +73,15 @@ def _wheels(names: list[str]) -> list[Path]:
     return [wheel for wheel in wheels if wheel is not None]
 
 
+def _pip(session: nox.Session, command: str, *arguments: str) -> None:
+    program = ['uv', 'pip'] if session.venv_backend == 'uv' else ['pip']
+    agree = ['-y'] if command == 'uninstall' and program == ['pip'] else []
+    session.run(*program, command, *agree, *arguments, silent=True, external=True)
+
+
 def _install_torch(session: nox.Session) -> None:
     try:
-        session.install('--no-compile', '-c', str(TORCH), 'torch')
+        session.run('python', '-m', 'pip', 'install', '-q', '--no-compile', '-c', str(TORCH), 'torch')
     except CommandFailed:
         refuse = session.error if os.environ.get('CI') else session.skip  # CI must not pass without it
         refuse(f'the torch of constraints/{TORCH.name} cannot be installed on this Python: see above')
@@ -82,11 +97,11 @@ def _install(session: nox.Session, names: list[str], *requirements: str) -> None
     if stamp.exists() and stamp.read_text() == digest:
         return
     stamp.unlink(missing_ok=True)
-    session.run('pip', 'uninstall', '-y', '-q', *(PARTS[name].distribution for name in names), silent=True)
+    _pip(session, 'uninstall', '-q', *(PARTS[name].distribution for name in names))
     if constraints:
         _install_torch(session)
     session.install('--no-compile', *constraints, *map(str, wheels), *requirements)
-    session.run('pip', 'check')
+    _pip(session, 'check')
     stamp.write_text(digest)
 
 
@@ -153,7 +168,7 @@ def imports(session: nox.Session) -> None:
     _pytest(session, ROOT / 'tests' / 'packaging')
 
 
-@nox.session(requires=['build'])
+@nox.session(requires=['build'], venv_params=SEED)
 @nox.parametrize('python,part', _matrix(PYTHONS, quick=TORCH_PYTHON))
 def isolated(session: nox.Session, part: str) -> None:
     """One part alone, from its wheel with only what it declares."""
@@ -161,7 +176,7 @@ def isolated(session: nox.Session, part: str) -> None:
     _pytest(session, PARTS[part].tests)
 
 
-@nox.session(requires=['build'])
+@nox.session(requires=['build'], venv_params=SEED)
 @nox.parametrize('python,part', _matrix(PYTHONS[:1]))
 def lowest(session: nox.Session, part: str) -> None:
     """One part with the lowest versions that it and its siblings declare; torch as in the constraints."""
@@ -180,7 +195,7 @@ def _distributions() -> set[str]:
     return {part.distribution for part in PARTS.values()}
 
 
-@nox.session(python=TORCH_PYTHON, requires=['build'])
+@nox.session(python=TORCH_PYTHON, requires=['build'], venv_params=SEED)
 def everything(session: nox.Session) -> None:
     """Only make the environment of all parts, which together, typecheck and bench use."""
     _install(session, list(PARTS), *_test_requires(list(PARTS)), *_demo_requires(), 'mypy>=1.13', 'types-PyYAML',
@@ -209,7 +224,7 @@ def upgrade(session: nox.Session) -> None:
     _pytest(session, ROOT / 'tests' / 'upgrade')
 
 
-@nox.session
+@nox.session(venv_params=SEED)
 def dev(session: nox.Session) -> None:
     """One editable environment with everything, for the desk; `.dev` is a tree of links for editors."""
     session.install('--no-compile', '-c', str(TORCH), 'hatchling>=1.27', 'ruff>=0.14', 'mypy>=1.13', 'types-PyYAML',
@@ -220,19 +235,48 @@ def dev(session: nox.Session) -> None:
     session.log(f'ready: source {session.virtualenv.location}/bin/activate')
 
 
-@nox.session(requires=['build'])
+@nox.session(requires=['build'], venv_params=SEED)
 def demo(session: nox.Session) -> None:
     """Train a small network on handwritten digits; `nox -s demo -- dataset=fashion` on pieces of clothing."""
     _install(session, list(PARTS), *_demo_requires())
     session.run('python', str(DEMO / 'demo.py'), *session.posargs)
 
 
-@nox.session(venv_backend='none', requires=['everything'])
-@nox.parametrize('what', ['step', 'logging', 'fileio', 'dist'])
-def bench(session: nox.Session, what: str) -> None:
-    """What things cost: a step of the runner on top of a bare loop; with `-- --upstream PYTHON`, beside upstream."""
+def _peer(session: nox.Session, name: str) -> str:
+    """Give the Python of an environment of others' work: upstream's mmengine, or the trainers that we race."""
+    folder = ROOT / '.nox' / name
+    python = folder / ('Scripts' if os.name == 'nt' else 'bin') / 'python'
+    stamp, wanted = folder / '.installed', ' '.join(PEERS[name])
+    if not (stamp.exists() and stamp.read_text() == wanted):
+        session.run(_of_everything(session, 'python'), '-m', 'venv', '--clear', str(folder), external=True)
+        session.run(str(python), '-m', 'pip', 'install', '-q', '-c', str(TORCH), 'torch', *PEERS[name], external=True)
+        stamp.write_text(wanted)
+    return str(python)
+
+
+def _corpus(session: nox.Session) -> str:
+    """Give a folder with the released wheels of libraries, for the configs in them."""
+    folder = ROOT / '.nox' / 'corpus'
+    if len(list(folder.glob('*.whl'))) < len(CORPUS):
+        session.run(_of_everything(session, 'python'), '-m', 'pip', 'download', '-q', '--no-deps', '-d', str(folder),
+                    *CORPUS, external=True)
+    return str(folder)
+
+
+def _race(session: nox.Session, script: Path) -> None:
+    """Run a script of benchmarks/ with the peers that it has options for, in the environment of all parts."""
+    text = script.read_text(encoding='utf-8')
+    peers = [word for name in PEERS if f"'--{name}'" in text for word in (f'--{name}', _peer(session, name))]
+    wheels = ['--wheels', _corpus(session)] if "'--wheels'" in text else []
     session.chdir(session.create_tmp())
-    session.run(_of_everything(session, 'python'), str(ROOT / 'benchmarks' / f'bench_{what}.py'), *session.posargs)
+    session.run(_of_everything(session, 'python'), str(script), *wheels, *peers, *session.posargs)
+
+
+@nox.session(venv_backend='none', requires=['everything'])
+@nox.parametrize('what', [file.stem.removeprefix('bench_') for file in sorted(BENCHMARKS.glob('bench_*.py'))])
+def bench(session: nox.Session, what: str) -> None:
+    """What things cost, beside upstream 0.10.7 and other trainers in the same run: one table a file in benchmarks/."""
+    _race(session, BENCHMARKS / f'bench_{what}.py')
 
 
 @nox.session(python=TORCH_PYTHON, requires=['build'])
@@ -243,19 +287,7 @@ def generated(session: nox.Session) -> None:
     _pytest(session, PARTS['config'].tests / 'test_config_generated.py')
 
 
-@nox.session(python=TORCH_PYTHON, requires=['build'])
-@nox.parametrize('script', ['config_corpus', 'bench_config', 'bench_registry'])
-def versus(session: nox.Session, script: str) -> None:
-    """Config and registry beside upstream 0.10.7, on every config of the libraries' released wheels."""
-    _install(session, closure(PARTS, ['config', 'registry']))
-    scratch = Path(session.create_tmp())
-    upstream = scratch / 'upstream' / ('Scripts' if os.name == 'nt' else 'bin') / 'python'
-    if not upstream.exists():
-        session.run('python', '-m', 'venv', str(scratch / 'upstream'))
-        session.run(str(upstream), '-m', 'pip', 'install', '-q', '-c', str(TORCH), 'torch', 'mmengine==0.10.7',
-                    'setuptools<81', external=True)
-    corpus = [] if script == 'bench_registry' else [str(scratch / 'corpus')]
-    for folder in corpus:
-        session.run('pip', 'download', '-q', '--no-deps', '-d', folder, *CORPUS)
-    session.run('python', str(ROOT / 'benchmarks' / f'{script}.py'), *corpus, '--upstream', str(upstream),
-                *session.posargs)
+@nox.session(venv_backend='none', requires=['everything'])
+def corpus(session: nox.Session) -> None:
+    """Every config of the libraries' released wheels, loaded and dumped by us and by upstream 0.10.7."""
+    _race(session, BENCHMARKS / 'config_corpus.py')

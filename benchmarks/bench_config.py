@@ -1,6 +1,6 @@
 """Loading, printing, copying and reading of configs: ours against upstream, on the same files, turn by turn.
 
-    python benchmarks/bench_config.py WHEELS --upstream PYTHON [--ours PYTHON] [--every 20] [--rounds 3]
+    python benchmarks/bench_config.py --wheels FOLDER --upstream PYTHON [--ours PYTHON] [--every 20] [--rounds 3]
 
 Figures are seconds of processor time in total, the least of the rounds, which alternate between the two.
 """
@@ -63,7 +63,7 @@ def main() -> None:
         work(*sys.argv[2:4])
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('wheels', type=Path)
+    parser.add_argument('--wheels', type=Path, required=True)
     parser.add_argument('--upstream', required=True)
     parser.add_argument('--ours', default=sys.executable)
     parser.add_argument('--every', type=int, default=20)

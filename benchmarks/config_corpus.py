@@ -1,6 +1,6 @@
 """Every config that the OpenMMLab libraries ship: our values against those of upstream, from file and from our dump.
 
-    python benchmarks/config_corpus.py WHEELS --upstream PYTHON [--ours PYTHON] [--report FILE]
+    python benchmarks/config_corpus.py --wheels FOLDER --upstream PYTHON [--ours PYTHON] [--report FILE]
 
 `WHEELS` is a folder with the released wheels, as `pip download --no-deps` leaves it. Each interpreter has one of the
 two implementations installed. Types count: `(1, 2)` is not `[1, 2]`, and `1` is neither `1.0` nor `True`. Exits with
@@ -136,7 +136,7 @@ def main() -> int:
         work(*sys.argv[2:6], write='write' in sys.argv[6:])
         return 0
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('wheels', type=Path, help='folder with the wheels')
+    parser.add_argument('--wheels', type=Path, required=True, help='folder with the wheels')
     parser.add_argument('--upstream', required=True, help='a Python that has upstream mmengine')
     parser.add_argument('--ours', default=sys.executable, help='a Python that has mmparts-config')
     parser.add_argument('--every', type=int, default=1, help='only every so-manieth file, for a quick look')
