@@ -64,7 +64,7 @@ def _matrix(pythons: list[str], quick: str = '') -> list[object]:
     return [
         nox.param(python, name, id=f'{name}-py{python}', tags=['quick'] if python == quick else [])
         for name, part in PARTS.items() if part.tests.is_dir()
-        for python in ([TORCH_PYTHON] if needs_torch(PARTS, name) else pythons)
+        for python in ([TORCH_PYTHON] if needs_torch(PARTS, name) else pythons) if part.supports(python)
     ]
 
 

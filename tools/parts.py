@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from packaging.specifiers import SpecifierSet
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -50,6 +52,10 @@ class Part:
     def is_integration(self) -> bool:
         """Whether the part connects one tracker or library."""
         return self.path.parent.name == 'integrations'
+
+    def supports(self, python: str) -> bool:
+        """Whether the part can be installed on a Python such as '3.13'."""
+        return SpecifierSet(self.project.get('requires-python', '')).contains(python)
 
     @property
     def requires(self) -> tuple[str, ...]:
