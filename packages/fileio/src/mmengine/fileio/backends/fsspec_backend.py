@@ -16,6 +16,7 @@ EXTRAS = {'s3': 's3', 's3a': 's3', 'gs': 'gcs', 'gcs': 'gcs', 'az': 'azure', 'ab
           'adl': 'azure', 'hf': 'hf'}
 
 _LOCAL_PREFIXES = {'file', 'local'}  # `LocalBackend` writes atomically, fsspec does not
+_READ_AHEAD = {'ftp', 'hf'}  # their filesystems transfer megabytes for a range of bytes, unless they are told not to
 _PIECE = 8 << 20
 
 
@@ -53,7 +54,8 @@ class FsspecBackend(BaseStorageBackend):
             size = fs.info(path)['size']  # stores refuse a range behind the end, each with an error of its own
             if start >= (size if stop is None else min(stop, size)):
                 return b''
-            content: bytes = fs.cat_file(path, start=start, end=stop)
+            exact = {'cache_type': 'none'} if parse_uri_prefix(os.fspath(filepath)) in _READ_AHEAD else {}
+            content: bytes = fs.cat_file(path, start=start, end=stop, **exact)
             return content
 
     def stream(self, filepath: StrPath) -> AbstractContextManager[IO[bytes]]:
@@ -112,7 +114,10 @@ class FsspecBackend(BaseStorageBackend):
         with self._naming('copyfile', src) as (fs, path):
             new = fs._strip_protocol(target)
             _make_parent(fs, new)
-            fs.cp_file(path, new)
+            try:
+                fs.cp_file(path, new)
+            except NotImplementedError:  # FTP and its like cannot copy, but read and write
+                fs.pipe_file(new, fs.cat_file(path))
         return target
 
     def copyfile_from_local(self, src: StrPath, dst: StrPath) -> str:
@@ -180,8 +185,8 @@ class FsspecBackend(BaseStorageBackend):
             raise ValueError(f'{self.name} reads paths with a prefix such as s3://, but got {uri!r}; '
                              "a local path goes without, to the backend 'local'")
         fsspec = _import_fsspec(prefix)
-        options = {**_limits(prefix, self.timeout, self.retries), **self.storage_options}
         try:
+            options = {**_limits(prefix, self.timeout, self.retries), **self.storage_options}
             fs, path = fsspec.core.url_to_fs(uri, **options)
         except ImportError as error:
             raise ImportError(_missing(prefix)) from error
@@ -240,9 +245,13 @@ def _limits(prefix: str, timeout: float, retries: int) -> dict[str, Any]:
         # A listing that is kept would hide what others wrote since.
         return {'config_kwargs': limits, 'use_listings_cache': False}
     if prefix in ('gs', 'gcs'):
-        return {'timeout': timeout, 'use_listings_cache': False}
+        aiohttp = importlib.import_module('aiohttp')  # gcsfs has it; a plain number would limit the whole transfer
+        silent = aiohttp.ClientTimeout(total=None, sock_connect=timeout, sock_read=timeout)
+        return {'requests_timeout': silent, 'use_listings_cache': False}
     if prefix in ('az', 'abfs', 'abfss'):
         return {'connection_timeout': timeout, 'read_timeout': timeout, 'use_listings_cache': False}
+    if prefix == 'ftp':
+        return {'timeout': timeout, 'use_listings_cache': False}
     return {}
 
 
