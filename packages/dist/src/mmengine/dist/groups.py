@@ -10,7 +10,7 @@ import torch.distributed as torch_dist
 
 from mmengine.dist.devices import get_comm_device
 from mmengine.dist.info import get_default_group, get_rank, get_world_size, is_distributed
-from mmengine.dist.watch import watched
+from mmengine.dist.watch import limit_of_groups, watched
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -48,7 +48,7 @@ def init_local_group(node_rank: int, num_gpus_per_node: int) -> None:
     # Every process takes part in the making of every group, so that all agree on their order.
     for node in range(-(-get_world_size() // num_gpus_per_node)):
         ranks = range(node * num_gpus_per_node, min((node + 1) * num_gpus_per_node, get_world_size()))
-        group = torch_dist.new_group(list(ranks))
+        group = torch_dist.new_group(list(ranks), timeout=limit_of_groups())
         if node == node_rank:
             own = group
     if own is None or get_rank() // num_gpus_per_node != node_rank:

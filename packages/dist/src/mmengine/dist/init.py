@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 import torch.distributed as torch_dist
+from torch.distributed.constants import default_pg_timeout
 
 from mmengine.device.utils import get_device
 from mmengine.dist.launchers import launcher_environment
-from mmengine.dist.watch import start_watch
+from mmengine.dist.watch import start_watch, time_of_the_backend
 
 
 def init_dist(launcher: str, backend: str | None = None, init_backend: str = 'torch', **kwargs: Any) -> None:
@@ -26,20 +27,26 @@ def init_dist(launcher: str, backend: str | None = None, init_backend: str = 'to
         launcher: What started the processes: 'pytorch' (torchrun), 'mpi' or 'slurm'; 'none' does nothing.
         backend: The backend; by default that of the device.
         init_backend: Who starts the group: 'torch', 'deepspeed' or 'colossalai'.
-        **kwargs: Arguments of `torch.distributed.init_process_group`. `timeout` is in seconds (or a timedelta).
+        **kwargs: Arguments of `torch.distributed.init_process_group`. `timeout` is in seconds (or a timedelta): when it
+            ends, every process that waits has an error that names who is missing, so the backend gets a little less.
             `port` is the port of process 0 with the launcher 'slurm'.
     """
     if launcher == 'none':
         return
     start = _starter(init_backend)
-    if kwargs.get('timeout') is not None:
-        kwargs['timeout'] = _timedelta(kwargs['timeout'])
+    timeout = _timedelta(kwargs.pop('timeout', None))
     os.environ.update(launcher_environment(launcher, kwargs.pop('port', None)))
     device = get_device()
+    backend = choose_backend(backend, device)
+    if timeout is None and start is _start_torch and backend == 'gloo':
+        timeout = default_pg_timeout
+    is_watched = kwargs.get('store') is None and kwargs.get('init_method') in (None, 'env://')
+    if timeout is not None:
+        kwargs['timeout'] = time_of_the_backend(timeout) if is_watched else timeout
     _use_device(device, int(os.environ['LOCAL_RANK']))
-    start(choose_backend(backend, device), kwargs)
-    if kwargs.get('store') is None and kwargs.get('init_method') in (None, 'env://'):
-        start_watch(kwargs.get('timeout'))
+    start(backend, kwargs)
+    if is_watched:
+        start_watch(timeout)
 
 
 def choose_backend(backend: str | None, device: str) -> str:
@@ -58,8 +65,8 @@ def _use_device(device: str, local_rank: int) -> None:
         torch.accelerator.set_device_index(local_rank % torch.accelerator.device_count())
 
 
-def _timedelta(timeout: Any) -> timedelta:
-    if isinstance(timeout, timedelta):
+def _timedelta(timeout: Any) -> timedelta | None:
+    if timeout is None or isinstance(timeout, timedelta):
         return timeout
     try:
         return timedelta(seconds=timeout)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
 
 _LONGEST_PERIOD = 1.0
+_PERIODS = 40  # in a timeout
+_MOST_RESERVED = timedelta(seconds=6)
+_PATIENCE = 60.0  # seconds until a process says that it waits, and for whom; then twice as long, and so on
 _STORE_TIMEOUT = timedelta(seconds=10)
 
 OUTSIDE, INSIDE, FAILED, ENDED = 'outside', 'inside', 'failed', 'ended'
@@ -64,6 +68,10 @@ class Watch:
     lock: threading.Lock = field(default_factory=threading.Lock)
     thread: threading.Thread | None = None
     verdict: str = ''
+    limit: timedelta | None = None
+    waits_in: ProcessGroup | None = None
+    since: float = 0.0
+    remark_at: float = 0.0
 
     def start(self) -> None:
         """Begin to give signs."""
@@ -78,6 +86,8 @@ class Watch:
                 self.write()
                 if not self.verdict and self.store.check(['verdict']):
                     self.verdict = self.store.get('verdict').decode()
+                if self.sign.phase == INSIDE and time.monotonic() >= self.remark_at:
+                    self.remark()
             except RuntimeError:  # the store is gone: the process that keeps it has ended
                 return
 
@@ -86,6 +96,31 @@ class Watch:
         with self.lock:
             self.sign.beat += 1
             self.store.set(f'sign/{self.rank}', self.sign.to_text())
+
+    def enter(self, operation: str, group: ProcessGroup | None) -> None:
+        """Note that this process comes to an operation; all of it is local."""
+        self.waits_in = group if group is not None else self.group
+        name = 'all' if self.waits_in is self.group else self.waits_in.group_name
+        number = self.counts[name] = self.counts.get(name, 0) + 1
+        self.since = time.monotonic()
+        self.remark_at = self.since + _PATIENCE
+        self.sign = Sign(self.sign.beat, INSIDE, name, number, operation)
+
+    def others(self) -> list[int]:
+        """Give the other processes of the operation that this one is in."""
+        return [rank for rank in torch_dist.get_process_group_ranks(self.waits_in or self.group) if rank != self.rank]
+
+    def remark(self) -> None:
+        """Say that this process waits, and for whom: silence looks like a hang. Of several that wait the first says it."""
+        waited = time.monotonic() - self.since
+        self.remark_at = time.monotonic() + waited
+        own, signs = self.sign, self.read(self.others())
+        absent = [rank for rank in self.others() if not _came(signs.get(rank), own)]
+        if absent and not any(rank < self.rank for rank in signs if rank not in absent):
+            names = ', '.join(f'process {rank}' + (f' (last in {signs[rank].operation})' if signs.get(rank) and
+                                                   signs[rank].operation else '') for rank in absent)
+            print(f'mmengine: process {self.rank} has waited {waited:.0f} s in {own.operation} for {names}',
+                  file=sys.stderr, flush=True)
 
     def end(self) -> None:
         """Say goodbye; a thread that talks to the store must not outlive the interpreter."""
@@ -161,14 +196,31 @@ def _about(rank: int, first: Sign | None, second: Sign | None, own: Sign | None)
         return f'process {rank} has ended{last}'
     if first is None or first.beat == second.beat:
         return f'process {rank} gives no sign of life: it was killed, is stopped or lost its network{last}'
-    if own is None or (second.group == own.group and second.number >= own.number and second.operation == own.operation):
+    if own is None or _came(second, own):
         return ''
     if second.phase == INSIDE:
         return f'process {rank} is in {second.operation} (number {second.number}) instead'
     return f'process {rank} lives but did not come{last}'
 
 
+def _came(sign: Sign | None, own: Sign) -> bool:
+    """Tell whether a process is, or was, in an operation of this one."""
+    return (sign is not None and sign.group == own.group and sign.number >= own.number
+            and sign.operation == own.operation)
+
+
 _current: Watch | None = None
+
+
+def time_of_the_backend(timeout: timedelta) -> timedelta:
+    """Give how long the backend may wait, so that the error that names who is missing comes within a timeout."""
+    return timeout - min(timeout / 3, _MOST_RESERVED)
+
+
+def limit_of_groups() -> timedelta | None:
+    """Give how long further groups wait: as long as the one of all processes, None where that was not said."""
+    watch = _of_this_group()
+    return None if watch is None or watch.limit is None else time_of_the_backend(watch.limit)
 
 
 def start_watch(timeout: timedelta | None) -> None:
@@ -181,14 +233,14 @@ def start_watch(timeout: timedelta | None) -> None:
     group = get_default_group()
     if group is None or group.size() == 1:
         return
-    seconds = _LONGEST_PERIOD if timeout is None else min(_LONGEST_PERIOD, timeout.total_seconds() / 20)
+    seconds = _LONGEST_PERIOD if timeout is None else min(_LONGEST_PERIOD, timeout.total_seconds() / _PERIODS)
     stores: Any = torch_dist  # their names are there, but not declared
     try:  # a connection of its own: that of the group may be waiting in an operation
         store = stores.TCPStore(os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT']), is_master=False,
                                     timeout=_STORE_TIMEOUT, wait_for_workers=False)
         attempt = os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')
         _current = Watch(stores.PrefixStore(f'mmengine.dist.watch/{attempt}', store), group.rank(), group.size(),
-                         seconds, group)
+                         seconds, group, limit=timeout)
         _current.start()
     except (RuntimeError, KeyError, ValueError):  # no such store; then errors name nobody
         _current = None
@@ -210,7 +262,7 @@ def _of_this_group() -> Watch | None:
 class watched:  # noqa: N801  # used like a function
     """Note that this process is in an operation of a group, and let an error of it name the processes that are missing."""
 
-    __slots__ = ('_group', '_operation', '_start', '_watch')
+    __slots__ = ('_group', '_operation', '_watch')
 
     def __init__(self, operation: str, group: ProcessGroup | None = None) -> None:
         self._operation = operation
@@ -219,14 +271,8 @@ class watched:  # noqa: N801  # used like a function
 
     def __enter__(self) -> None:
         """Note it."""
-        watch = self._watch
-        if watch is None:
-            return
-        name = 'all' if self._group is None or self._group is watch.group else self._group.group_name
-        number = watch.counts[name] = watch.counts.get(name, 0) + 1
-        beat = watch.sign.beat
-        watch.sign = Sign(beat, INSIDE, name, number, self._operation)
-        self._start = time.monotonic()
+        if self._watch is not None:
+            self._watch.enter(self._operation, self._group)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  traceback: TracebackType | None) -> None:
@@ -237,11 +283,10 @@ class watched:  # noqa: N801  # used like a function
         if not isinstance(error, RuntimeError):
             watch.sign.phase = OUTSIDE
             return
-        waited = time.monotonic() - self._start
+        waited = time.monotonic() - watch.since
         own = Sign(0, INSIDE, watch.sign.group, watch.sign.number, watch.sign.operation)
         watch.sign.phase = FAILED
-        ranks = torch_dist.get_process_group_ranks(self._group if self._group is not None else watch.group)
-        said = watch.find([rank for rank in ranks if rank != watch.rank], own)
+        said = watch.find(watch.others(), own)
         if said:
             raise type(error)(f'{self._operation} failed in process {watch.rank} after {waited:.1f} s, for {said}. '
                               f'The backend says: {error}') from error
