@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from mmengine.fileio.backends.base import BaseStorageBackend
-from mmengine.fileio.dispatch import get_file_backend
+from mmengine.fileio.dispatch import shared_backend
 from mmengine.fileio.file_client import FileClient
 from mmengine.fileio.handlers.base import BaseFileHandler
 from mmengine.fileio.handlers.registry_utils import file_handlers
@@ -91,7 +91,7 @@ def old_or_new_backend(file: str | Path,
                        stacklevel: int = 3) -> BaseStorageBackend | FileClient:
     """Give what reads and writes a file, whichever of the two arguments describes it."""
     if file_client_args is None:
-        return get_file_backend(file, backend_args=backend_args)
+        return shared_backend(file, backend_args)
     warnings.warn('file_client_args is the older form of backend_args: use backend_args', DeprecationWarning,
                   stacklevel)
     if backend_args is not None:

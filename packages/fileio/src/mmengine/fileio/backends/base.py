@@ -1,19 +1,53 @@
 """What a storage backend is, and what every backend can do once it can do a little."""
 from __future__ import annotations
 
+import functools
 import io
 import os
 import shutil
 import tempfile
 from abc import ABCMeta, abstractmethod
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import IO, NoReturn
+from typing import IO, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from mmengine.fileio.atomic import atomic_write
 from mmengine.fileio.paths import StrPath, contained, ensure_parent, require_inside
 
 Suffix = str | tuple[str, ...] | None
+
+_P = ParamSpec('_P')
+_Result = TypeVar('_Result')
+
+
+class UnsupportedOperationError(NotImplementedError):
+    """A backend cannot do what it was asked for.
+
+    Args:
+        backend: Name of the backend's class.
+        operation: What was asked for.
+        lacking: What it would need for that and does not have.
+        place: Where it cannot do it, for a backend of several places.
+    """
+
+    def __init__(self, backend: str, operation: str, lacking: str = '', place: str = '') -> None:
+        super().__init__(f'{backend} does not support the operation {operation!r}{place}'
+                         + (f': it has no {lacking!r}' if lacking else ''))
+        self.operation = operation
+
+
+def _composed(method: Callable[Concatenate[BaseStorageBackend, _P], _Result],
+              ) -> Callable[Concatenate[BaseStorageBackend, _P], _Result]:
+    """Let an operation that is made of others be the one that the error names."""
+
+    @functools.wraps(method)
+    def named(self: BaseStorageBackend, /, *args: _P.args, **kwargs: _P.kwargs) -> _Result:
+        try:
+            return method(self, *args, **kwargs)
+        except UnsupportedOperationError as error:
+            raise UnsupportedOperationError(self.name, method.__name__, error.operation) from error
+
+    return named
 
 
 class BaseStorageBackend(metaclass=ABCMeta):
@@ -38,7 +72,7 @@ class BaseStorageBackend(metaclass=ABCMeta):
         return self.__class__.__name__
 
     def _refuse(self, operation: str) -> NoReturn:
-        raise NotImplementedError(f'{self.name} does not support the operation {operation!r}')
+        raise UnsupportedOperationError(self.name, operation)
 
     @abstractmethod
     def get(self, filepath: StrPath) -> bytes:
@@ -123,6 +157,7 @@ class BaseStorageBackend(metaclass=ABCMeta):
         """Give a path in the spelling that this backend compares and returns."""
         return os.fspath(filepath)
 
+    @_composed
     def copyfile(self, src: StrPath, dst: StrPath) -> str:
         """Copy a file within the storage and return its new path; into `dst` if that is a folder."""
         source, target = self._normal_path(src), self._file_target(src, dst)
@@ -131,6 +166,7 @@ class BaseStorageBackend(metaclass=ABCMeta):
         self.put(self.get(source), target)
         return target
 
+    @_composed
     def copytree(self, src: StrPath, dst: StrPath) -> str:
         """Copy a folder within the storage and return the new path."""
         self._require_absent(dst)
@@ -140,6 +176,7 @@ class BaseStorageBackend(metaclass=ABCMeta):
             self.put(self.get(self.join_path(src, path)), target)
         return self._normal_path(dst)
 
+    @_composed
     def copyfile_from_local(self, src: StrPath, dst: StrPath) -> str:
         """Copy a local file to the storage and return its new path; into `dst` if that is a folder."""
         target = self._file_target(src, dst)
@@ -147,6 +184,7 @@ class BaseStorageBackend(metaclass=ABCMeta):
             self.put(file.read(), target)
         return target
 
+    @_composed
     def copytree_from_local(self, src: StrPath, dst: StrPath) -> str:
         """Copy a local folder to the storage and return the new path."""
         self._require_absent(dst)
@@ -158,6 +196,7 @@ class BaseStorageBackend(metaclass=ABCMeta):
                 self.copyfile_from_local(local, self.join_path(dst, relative))
         return self._normal_path(dst)
 
+    @_composed
     def copyfile_to_local(self, src: StrPath, dst: StrPath) -> str:
         """Copy a file of the storage to a local path and return that path; into `dst` if that is a folder."""
         if os.path.isdir(dst):
@@ -165,6 +204,7 @@ class BaseStorageBackend(metaclass=ABCMeta):
         self._save(src, dst)
         return os.fspath(dst)
 
+    @_composed
     def copytree_to_local(self, src: StrPath, dst: StrPath) -> str:
         """Copy a folder of the storage to a local path and return that path."""
         if os.path.exists(dst):
@@ -178,11 +218,13 @@ class BaseStorageBackend(metaclass=ABCMeta):
         with atomic_write(local) as file:
             self._download(filepath, file)
 
+    @_composed
     def copy_if_symlink_fails(self, src: StrPath, dst: StrPath) -> bool:
         """Link `dst` to `src`, or copy it where links are unknown; tell whether it is a link."""
         self.copyfile(src, dst)
         return False
 
+    @_composed
     def rmtree(self, dir_path: StrPath) -> None:
         """Remove a folder with all that is in it."""
         for path in list(self.list_dir_or_file(dir_path, list_dir=False, list_file=True, recursive=True)):

@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import IO, Any
 
-from mmengine.fileio.backends.base import BaseStorageBackend, Suffix, check_listing, check_range
+from mmengine.fileio.backends.base import (
+    BaseStorageBackend,
+    Suffix,
+    UnsupportedOperationError,
+    check_listing,
+    check_range,
+)
 from mmengine.fileio.paths import StrPath, parse_uri_prefix
 
 #: prefix of a URI -> extra of this distribution that brings the filesystem
@@ -201,8 +207,7 @@ class FsspecBackend(BaseStorageBackend):
         try:
             yield self._filesystem(filepath)
         except NotImplementedError:
-            raise NotImplementedError(f'{self.name} does not support the operation {operation!r} '
-                                      f'for {parse_uri_prefix(uri)}://') from None
+            raise UnsupportedOperationError(self.name, operation, place=f' for {parse_uri_prefix(uri)}://') from None
         except OSError as error:
             if uri in str(error):
                 raise

@@ -3,10 +3,11 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Iterator
 from typing import Any
 from weakref import WeakValueDictionary
 
-from mmengine.fileio.backends.base import BaseStorageBackend
+from mmengine.fileio.backends.base import BaseStorageBackend, Suffix, check_listing
 from mmengine.fileio.paths import StrPath
 
 
@@ -79,6 +80,51 @@ class LmdbBackend(BaseStorageBackend):
     def get_text(self, filepath: StrPath, encoding: str = 'utf-8') -> str:
         """Raise NotImplementedError: values are bytes here."""
         self._refuse('get_text')
+
+    def exists(self, filepath: StrPath) -> bool:
+        """Tell whether there is a key of this name, or keys below it."""
+        return self.isfile(filepath) or self.isdir(filepath)
+
+    def isfile(self, filepath: StrPath) -> bool:
+        """Tell whether there is a key of this name."""
+        with self._environment().begin(write=False) as transaction:
+            return transaction.get(os.fspath(filepath).encode()) is not None
+
+    def isdir(self, filepath: StrPath) -> bool:
+        """Tell whether there are keys that begin with this name and a slash."""
+        return next(self._keys_below(filepath), None) is not None
+
+    def list_dir_or_file(self,
+                         dir_path: StrPath,
+                         list_dir: bool = True,
+                         list_file: bool = True,
+                         suffix: Suffix = None,
+                         recursive: bool = False) -> Iterator[str]:
+        """List the keys below a name, relative to it and in their order, as paths with slashes; `''` lists all."""
+        check_listing(list_dir, suffix, '`list_dir` should be False when `suffix` is not None')
+        return self._scan(dir_path, list_dir, list_file, suffix, recursive)
+
+    def _scan(self, dir_path: StrPath, list_dir: bool, list_file: bool, suffix: Suffix,
+              recursive: bool) -> Iterator[str]:
+        folders: set[str] = set()
+        for key in self._keys_below(dir_path):
+            *above, name = key.split('/')
+            for depth in range(1, len(above) + 1 if recursive else min(len(above), 1) + 1):
+                folder = '/'.join(above[:depth])
+                if list_dir and folder not in folders:
+                    yield folder
+                folders.add(folder)
+            if list_file and (recursive or not above) and (suffix is None or name.endswith(suffix)):
+                yield key
+
+    def _keys_below(self, dir_path: StrPath) -> Iterator[str]:
+        folder = os.fspath(dir_path).rstrip('/')
+        start = f'{folder}/'.encode() if folder else b''
+        with self._environment().begin(write=False) as transaction, transaction.cursor() as cursor:
+            found = cursor.set_range(start) if start else cursor.first()
+            while found and cursor.key().startswith(start):
+                yield cursor.key()[len(start):].decode()
+                found = cursor.next()
 
     def _environment(self) -> Any:
         if self._client is None or self._client.pid != os.getpid():

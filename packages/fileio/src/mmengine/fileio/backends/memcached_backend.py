@@ -98,6 +98,12 @@ class MemcachedBackend(BaseStorageBackend):
         """Tell whether there is a value for the key."""
         return self.exists(filepath)
 
+    def isdir(self, filepath: StrPath) -> bool:
+        """Say no: there are no folders here."""
+        if self._mc is not None:
+            self._refuse('isdir')
+        return False
+
     def remove(self, filepath: StrPath) -> None:
         """Remove the value of a key."""
         if self._mc is not None:

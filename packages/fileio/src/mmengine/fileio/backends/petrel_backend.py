@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager
 from typing import IO, Any
 
-from mmengine.fileio.backends.base import BaseStorageBackend, Suffix, check_listing
+from mmengine.fileio.backends.base import BaseStorageBackend, Suffix, UnsupportedOperationError, check_listing
 from mmengine.fileio.backends.petrel_on_s3 import PetrelOnS3
 from mmengine.fileio.paths import StrPath
 
@@ -53,21 +53,21 @@ class PetrelBackend(BaseStorageBackend):
 
     def exists(self, filepath: StrPath) -> bool:
         """Tell whether there is a file or folder of this name."""
-        contains, isdir = self._method('contains'), self._method('isdir')
+        contains, isdir = self._method('exists', 'contains'), self._method('exists', 'isdir')
         path = self._path(filepath)
         return bool(contains(path) or isdir(path))
 
     def isdir(self, filepath: StrPath) -> bool:
         """Tell whether there is a folder of this name."""
-        return bool(self._method('isdir')(self._path(filepath)))
+        return bool(self._method('isdir', 'isdir')(self._path(filepath)))
 
     def isfile(self, filepath: StrPath) -> bool:
         """Tell whether there is a file of this name."""
-        return bool(self._method('contains')(self._path(filepath)))
+        return bool(self._method('isfile', 'contains')(self._path(filepath)))
 
     def remove(self, filepath: StrPath) -> None:
         """Remove a file."""
-        delete = self._method('delete')
+        delete = self._method('remove', 'delete')
         if not self.exists(filepath):
             raise FileNotFoundError(f'filepath {os.fspath(filepath)!r} does not exist')
         if self.isdir(filepath):
@@ -80,7 +80,7 @@ class PetrelBackend(BaseStorageBackend):
 
     def generate_presigned_url(self, url: str, client_method: str = 'get_object', expires_in: int = 3600) -> str:
         """Make a URL that gives access to one object for some seconds."""
-        signed: str = self._client.generate_presigned_url(url, client_method, expires_in)
+        signed: str = self._method('generate_presigned_url', 'generate_presigned_url')(url, client_method, expires_in)
         return signed
 
     def list_dir_or_file(self,
@@ -90,7 +90,7 @@ class PetrelBackend(BaseStorageBackend):
                          suffix: Suffix = None,
                          recursive: bool = False) -> Iterator[str]:
         """List the names in a folder, relative to it; arguments as of `LocalBackend.list_dir_or_file`."""
-        self._method('list')
+        self._method('list_dir_or_file', 'list')
         check_listing(list_dir, suffix, '`list_dir` should be False when `suffix` is not None')
         folder = self._path(dir_path)
         if isinstance(self._client, PetrelOnS3):  # one listing of the store, not one for each folder
@@ -162,11 +162,11 @@ class PetrelBackend(BaseStorageBackend):
     def _replace_prefix(filepath: str) -> str:
         return filepath.replace('petrel://', 's3://')
 
-    def _method(self, name: str) -> Any:
+    def _method(self, operation: str, name: str) -> Any:
+        """Give a method of the client that an operation needs; older clients lack some."""
         method = getattr(self._client, name, None)
         if not callable(method):
-            raise NotImplementedError(f'the installed petrel_client has no method {name!r}, which {self.name} needs; '
-                                      'use a newer one')
+            raise UnsupportedOperationError(self.name, operation, f'petrel_client.client.Client.{name}')
         return method
 
 
