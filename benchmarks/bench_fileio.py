@@ -1,6 +1,7 @@
 """Files beside plain Python and beside upstream: `bench_fileio.py [--upstream PYTHON] [--small N] [--large MB] ...`.
 
-Each figure is the best of some runs in one process per library; they are printed as ratios to plain Python.
+Each library has a process of its own, in turns, so that a busy machine is busy for all; each figure is its best run,
+printed as a ratio to plain Python.
 """
 from __future__ import annotations
 
@@ -18,14 +19,11 @@ from pathlib import Path
 from typing import Any
 
 
-def best(action: Callable[[], Any], times: int) -> float:
-    """Give the seconds of the fastest run."""
-    found = []
-    for _ in range(times):
-        start = time.perf_counter()
-        action()
-        found.append(time.perf_counter() - start)
-    return min(found)
+def seconds(action: Callable[[], Any]) -> float:
+    """Give how long it takes."""
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
 
 
 def measure_library(library: str, folder: Path, small: int, large: Path, listed: Path, text: Path) -> dict[str, float]:
@@ -46,16 +44,16 @@ def measure_library(library: str, folder: Path, small: int, large: Path, listed:
         fileio.copyfile(str(large), f'{folder}/large.copy')
 
     figures = {
-        'small files, write': best(write, 1),
-        'small files, read': best(read, 3),
-        'large file, read': best(lambda: fileio.get(str(large)), 2),
-        'large file, copy': best(copy_out, 1),
-        'list': best(lambda: list(fileio.list_dir_or_file(str(listed))), 3),
-        'JSON, load': best(lambda: fileio.load(str(text)), 2),
+        'small files, write': seconds(write),
+        'small files, read': seconds(read),
+        'large file, read': seconds(lambda: fileio.get(str(large))),
+        'large file, copy': seconds(copy_out),
+        'list': seconds(lambda: list(fileio.list_dir_or_file(str(listed)))),
+        'JSON, load': seconds(lambda: fileio.load(str(text))),
     }
     if library == 'ours':
         with contextlib.suppress(ImportError):
-            figures['JSON, load by orjson'] = best(lambda: fileio.load(str(text), engine='orjson'), 2)
+            figures['JSON, load by orjson'] = seconds(lambda: fileio.load(str(text), engine='orjson'))
     return figures
 
 
@@ -84,13 +82,13 @@ def measure_plain(folder: Path, small: int, large: Path, listed: Path, text: Pat
             json.load(file)
 
     return {
-        'small files, write': best(lambda: write(False), 1),
-        'small files, write and fsync': best(lambda: write(True), 1),
-        'small files, read': best(read, 3),
-        'large file, read': best(read_large, 2),
-        'large file, copy': best(lambda: shutil.copyfile(large, folder / 'large.copy'), 1),
-        'list': best(lambda: os.listdir(listed), 3),
-        'JSON, load': best(load, 2),
+        'small files, write': seconds(lambda: write(False)),
+        'small files, write and fsync': seconds(lambda: write(True)),
+        'small files, read': seconds(read),
+        'large file, read': seconds(read_large),
+        'large file, copy': seconds(lambda: shutil.copyfile(large, folder / 'large.copy')),
+        'list': seconds(lambda: os.listdir(listed)),
+        'JSON, load': seconds(load),
     }
 
 
@@ -121,6 +119,7 @@ def main() -> None:
     parser.add_argument('--large', type=int, default=1024, help='MB')
     parser.add_argument('--listed', type=int, default=100_000)
     parser.add_argument('--json', type=int, default=100, help='MB')
+    parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--folder', help='on the disk to measure')
     parser.add_argument('--one', nargs=5, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -134,13 +133,15 @@ def main() -> None:
         pythons = {'plain': sys.executable, 'ours': sys.executable}
         if args.upstream:
             pythons['upstream'] = args.upstream
-        for library, python in pythons.items():
+        for library, python in list(pythons.items()) * args.rounds:
             folder = Path(temporary, library)
             folder.mkdir()
             command = [python, __file__, '--small', str(args.small), '--one', library, folder, *paths]
             done = subprocess.run(list(map(str, command)), cwd=temporary, capture_output=True, text=True, check=True)
-            found[library] = json.loads(done.stdout.splitlines()[-1])
+            figures, known = json.loads(done.stdout.splitlines()[-1]), found.setdefault(library, {})
+            known.update({name: min(taken, known.get(name, taken)) for name, taken in figures.items()})
             shutil.rmtree(folder)
+            os.sync()  # what one has written is not the next one's load
     print(f'{"":32}{"plain, s":>10}' + ''.join(f'{library:>12}' for library in list(found)[1:]))
     for name in dict.fromkeys(key for figures in found.values() for key in figures):
         plain = found['plain'].get(name, found['plain'].get(name.split(' by ')[0], 0.0))

@@ -165,7 +165,6 @@ def run_with_a_missing_rank(folder, world_size, missing, timeout, trouble, opera
 @pytest.mark.parametrize(('world_size', 'trouble', 'operation', 'text'), [
     (2, 'die', 'all_reduce', 'process 1 gives no sign of life'),
     (2, 'raise', 'barrier', 'process 1 has ended; its last operation was barrier (number 1)'),
-    (2, 'stall', 'all_reduce', 'process 1 lives but did not come; its last operation was barrier (number 1)'),
     (2, 'stop', 'all_reduce', 'process 1 gives no sign of life'),
     (4, 'die', 'objects', 'process 1 gives no sign of life'),
     (4, 'stall', 'gather', 'process 1 lives but did not come; its last operation was barrier (number 1)'),

@@ -1,12 +1,13 @@
 """A loop over tasks, in one process or several, under rich's progress bar."""
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sized
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
+from contextlib import closing, contextmanager
+from importlib.util import find_spec
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-from mmengine.utils.progressbar import init_pool
+from mmengine.utils.progressbar import ProgressBar, init_pool
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -27,6 +28,9 @@ def track_progress_rich(func: Callable[..., Any], tasks: Iterable[Any] = (), tas
                         color: str = 'blue') -> list[Any]:
     """Call a function with every task under a progress bar, and list the results in the order of the tasks.
 
+    A terminal and a notebook show the bar as it fills, a log has its last state. A notebook needs ipywidgets for rich's
+    bar and has the one of `ProgressBar` without.
+
     Args:
         func: Is called with each task; a tuple is unpacked into arguments.
         tasks: The tasks. If there are none, `func` is called `task_num` times without arguments.
@@ -42,11 +46,11 @@ def track_progress_rich(func: Callable[..., Any], tasks: Iterable[Any] = (), tas
         raise ValueError(f'nproc must be at least 1, got {nproc}')
     items, count = _with_count(tasks, task_num)
     results = []
-    with _progress(color) as progress, closing(_results(_Unpacking(func), items, nproc, chunksize)) as done:
-        shown = progress.add_task(description, total=count)
+    with _bar(description, color, count) as advance, closing(
+            _results(_Unpacking(func), items, nproc, chunksize)) as done:
         for result in done:
             results.append(result)
-            progress.advance(shown)
+            advance()
     return results
 
 
@@ -72,6 +76,19 @@ def _results(worker: _Unpacking, items: Iterable[Any], nproc: int, chunksize: in
         yield from pool.imap(worker, items, chunksize)
         pool.close()
         pool.join()
+
+
+@contextmanager
+def _bar(description: str, color: str, count: int | None) -> Iterator[Callable[[], None]]:
+    from rich import get_console  # as below
+    if get_console().is_jupyter and find_spec('ipywidgets') is None:  # rich shows nothing there
+        print(description)
+        yield ProgressBar(count or 0).update
+        print()
+        return
+    with _progress(color) as progress:
+        shown = progress.add_task(description, total=count)
+        yield lambda: progress.advance(shown)
 
 
 def _progress(color: str) -> Progress:
