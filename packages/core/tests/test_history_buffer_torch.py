@@ -30,6 +30,15 @@ def test_tensors_are_read_in_one_transfer(monkeypatch: pytest.MonkeyPatch):
     assert reads == ['tolist']
 
 
+def test_scalar_of_any_device_is_not_read_before_somebody_asks():
+    """The device `meta` has no values at all: whoever reads one fails."""
+    hub = MessageHub('hub')
+    for _ in range(100):
+        hub.update_scalar('loss', torch.zeros(1, device='meta'))
+    with pytest.raises((NotImplementedError, RuntimeError), match='meta'):
+        hub.get_scalar('loss').mean()
+
+
 def test_value_is_that_of_the_update():
     history = HistoryBuffer()
     total = torch.zeros(())
