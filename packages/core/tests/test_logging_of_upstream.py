@@ -1,8 +1,8 @@
 """Histories and hubs that mmengine 0.10.7 pickled, with NumPy 1 and NumPy 2: the files in `data/` are its own.
 
-They were written by `pickle.dump` of: a history of `max_length=5` after `update(i * 0.5, i + 1)` for seven `i`; a hub with
-three updates of `train/loss` (1, 1/2, 1/3; count 4) and `train/lr` (0.01), the facts `epoch` and `dataset_meta`, and a fact
-`secret` that is not resumed; and the `state_dict()` of that hub.
+They were written by `pickle.dump` of: a history of `max_length=5` after `update(i * 0.5, i + 1)` for seven `i`; a hub
+with three updates of `train/loss` (1, 1/2, 1/3; count 4) and `train/lr` (0.01), facts `epoch` and `dataset_meta`, and
+a fact `secret` that is not resumed; and the `state_dict()` of that hub.
 """
 from __future__ import annotations
 
