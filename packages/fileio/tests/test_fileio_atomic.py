@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from mmengine.fileio import LocalBackend, atomic_write
+from mmengine.fileio import LocalBackend, atomic_write, dump, load
 
 FULL_DISK = """
 import resource, signal, sys
@@ -160,6 +160,24 @@ def test_link_is_followed(tmp_path):
     assert real.read_text() == 'new'
 
 
+def test_link_that_leads_nowhere_yet(tmp_path):
+    link = tmp_path / 'link'
+    (tmp_path / 'data').mkdir()
+    link.symlink_to(os.path.join('data', 'new'))  # relative to the folder of the link
+    LocalBackend().put(b'x', link)
+    assert link.is_symlink()
+    assert (tmp_path / 'data' / 'new').read_bytes() == b'x'
+    assert os.listdir(tmp_path / 'data') == ['new']
+
+
+def test_link_that_goes_in_a_circle(tmp_path):
+    link = tmp_path / 'link'
+    link.symlink_to(link)
+    with pytest.raises(OSError, match='link'):
+        LocalBackend().put(b'x', link)
+    assert link.is_symlink()
+
+
 @pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='no pipes with names here')
 def test_pipes_and_devices_are_written_and_not_replaced(tmp_path):
     pipe = tmp_path / 'pipe'
@@ -199,3 +217,31 @@ def test_killed_at_any_moment(tmp_path):
             process.kill()
         assert (tmp_path / 'file').read_bytes() in (b'a' * 300_000, b'b' * 300_000)
         assert list(LocalBackend().list_dir_or_file(tmp_path)) == ['file']  # what is left over is hidden
+
+
+KILLED_BEFORE_ITS_NAME = """
+import os, signal
+from mmengine.fileio import dump
+synced = os.fsync
+os.fsync = lambda descriptor: (synced(descriptor), calls.append('fsync'))
+os.replace = lambda source, target: (print(calls, flush=True), os.kill(os.getpid(), signal.SIGKILL))
+calls = []
+dump({'new': 'x' * 100_000}, 'file.json')
+"""
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='signals of POSIX systems')
+@pytest.mark.parametrize('old', [None, {'old': 1}])
+def test_killed_between_writing_and_naming(tmp_path, old):
+    path = tmp_path / 'file.json'
+    if old is not None:
+        dump(old, path)
+    done = subprocess.run([sys.executable, '-c', KILLED_BEFORE_ITS_NAME], cwd=tmp_path, capture_output=True, text=True,
+                          timeout=120, check=False)
+    assert done.returncode < 0, done.stderr
+    assert done.stdout == "['fsync']\n"  # the content is on the disk before the name is given
+    assert path.exists() == (old is not None)
+    assert list(LocalBackend().list_dir_or_file(tmp_path)) == ['file.json'] * path.exists()
+    assert old is None or load(path) == old
+    dump({'again': 1}, path)  # what is left over is in nobody's way
+    assert load(path) == {'again': 1}

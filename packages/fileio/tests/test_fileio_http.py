@@ -76,6 +76,14 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.give(CONTENT)
 
+    def answer_half(self, rest):
+        self.give(CONTENT[:100] if self.is_early(rest) else CONTENT, len(CONTENT))
+        self.wfile.flush()
+        self.stop.wait(20 if self.is_early(rest) else 0)
+
+    def answer_circle(self, rest):
+        self.answer_redirect('circle/' + rest)
+
     def answer_close(self, rest):
         if self.is_early(rest):
             self.connection.shutdown(socket.SHUT_RDWR)
@@ -159,7 +167,8 @@ def test_functions(server, tmp_path):
     assert fileio.list_from_file(url) == ['text ü']
 
 
-@pytest.mark.parametrize('path', ['fail/503/2', 'fail/429/1', 'truncate/1', 'close/2', 'redirect/ok/a', 'stall/1'])
+@pytest.mark.parametrize('path', ['fail/503/2', 'fail/429/1', 'truncate/1', 'close/2', 'redirect/ok/a', 'stall/1',
+                                  'half/1'])
 def test_passing_trouble_is_outlived(server, backend, path):
     assert backend.get(f'{server.url}/{path}') == CONTENT
 
@@ -173,6 +182,7 @@ def test_passing_trouble_while_saving(server, backend, tmp_path):
     ('fail/404/9', FileNotFoundError, '404', 1),
     ('fail/403/9', PermissionError, '403', 1),
     ('fail/400/9', ConnectionError, '400', 1),
+    ('circle/a', ConnectionError, 'infinite loop', 5),
     ('fail/500/9', ConnectionError, '500', 3),
     ('truncate/9', ConnectionError, 'failed after 3 tries: IncompleteRead', 3),
     ('close/9', ConnectionError, 'failed after 3 tries', 3),
@@ -187,9 +197,10 @@ def test_lasting_trouble(server, backend, path, kind, message, tries):
 def test_silent_server_is_not_waited_for_endlessly(server):
     backend = HTTPBackend(timeout=0.2, retries=1, backoff=0.01)
     start = time.monotonic()
-    with pytest.raises(TimeoutError, match='failed after 2 tries'):
-        backend.get(f'{server.url}/stall/9')
-    assert time.monotonic() - start < 15  # the server would stay silent for 40
+    for path in ('stall', 'half'):  # from the start, or in the middle of its answer
+        with pytest.raises(TimeoutError, match='failed after 2 tries'):
+            backend.get(f'{server.url}/{path}/9')
+    assert time.monotonic() - start < 30  # the server would stay silent for 80
 
 
 def test_truncated_download_leaves_no_file(server, backend, tmp_path):
