@@ -214,3 +214,34 @@ def test_json_by_orjson_which_is_missing(tmp_path, monkeypatch):
     with pytest.raises(ImportError, match=r"pip install 'mmparts-fileio\[orjson\]'"):
         dump({}, tmp_path / 'a.json', engine='orjson')
     assert not (tmp_path / 'a.json').exists()
+
+
+def test_handlers_get_an_open_text_file(tmp_path):
+    """What a handler may do with a file: read all, some, lines, and go back."""
+    seen = []
+
+    class Curious(BaseFileHandler):
+
+        def load_from_fileobj(self, file, how):
+            seen.append((file.readable(), file.seekable(), file.tell()))
+            return how(file)
+
+        def dump_to_fileobj(self, obj, file):
+            file.write(obj)
+
+        def dump_to_str(self, obj):
+            return obj
+
+    register_handler('curious')(Curious)
+    dump('a\nb\r\nü', tmp_path / 'x.curious')
+    path = tmp_path / 'x.curious'
+    try:
+        assert load(path, how=lambda file: file.read()) == 'a\nb\nü'
+        assert load(path, how=lambda file: (file.read(), file.read(), file.tell())) == ('a\nb\nü', '', 5)
+        assert load(path, how=lambda file: (file.read(), file.seek(2), file.read())) == ('a\nb\nü', 2, 'b\nü')
+        assert load(path, how=lambda file: (file.read(2), file.read())) == ('a\n', 'b\nü')
+        assert load(path, how=list) == ['a\n', 'b\n', 'ü']
+        assert load(path, how=lambda file: (file.readline(), file.read())) == ('a\n', 'b\nü')
+    finally:
+        del file_handlers['curious']
+    assert seen == [(True, True, 0)] * 6

@@ -42,7 +42,7 @@ def get_file_backend(uri: str | Path | None = None,
     prefix = '' if uri is None else parse_uri_prefix(uri)
     if not enable_singleton:
         return _create(prefix, args)
-    key = f'{prefix}:{json.dumps(args, default=repr)}'
+    key = f'{prefix}:{json.dumps(args, default=repr) if args else "{}"}'
     if key not in backend_instances:
         backend_instances[key] = _create(prefix, args)
     return backend_instances[key]

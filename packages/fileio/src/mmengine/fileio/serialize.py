@@ -11,6 +11,7 @@ from mmengine.fileio.dispatch import shared_backend
 from mmengine.fileio.file_client import FileClient
 from mmengine.fileio.handlers.base import BaseFileHandler
 from mmengine.fileio.handlers.registry_utils import file_handlers
+from mmengine.fileio.whole_text import open_text
 from mmengine.utils.suggest import did_you_mean
 
 
@@ -37,7 +38,7 @@ def load(file: str | Path | IO[Any],
     if isinstance(file, (str, Path)):
         backend = old_or_new_backend(file, file_client_args, backend_args)
         if handler.str_like:
-            return handler.load_from_fileobj(StringIO(backend.get_text(file)), **kwargs)
+            return handler.load_from_fileobj(open_text(backend.get_text(file)), **kwargs)
         return handler.load_from_fileobj(BytesIO(backend.get(file)), **kwargs)
     if hasattr(file, 'read'):
         return handler.load_from_fileobj(file, **kwargs)
