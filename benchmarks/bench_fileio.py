@@ -77,6 +77,12 @@ def measure_plain(folder: Path, small: int, large: Path, listed: Path, text: Pat
         with open(large, 'rb') as file:
             file.read()
 
+    def copy(synced: bool) -> None:
+        shutil.copyfile(large, folder / 'large.copy')
+        if synced:
+            with open(folder / 'large.copy', 'rb+') as file:
+                os.fsync(file.fileno())
+
     def load() -> None:
         with open(text, encoding='utf-8') as file:
             json.load(file)
@@ -86,7 +92,8 @@ def measure_plain(folder: Path, small: int, large: Path, listed: Path, text: Pat
         'small files, write and fsync': seconds(lambda: write(True)),
         'small files, read': seconds(read),
         'large file, read': seconds(read_large),
-        'large file, copy': seconds(lambda: shutil.copyfile(large, folder / 'large.copy')),
+        'large file, copy': seconds(lambda: copy(False)),
+        'large file, copy and fsync': seconds(lambda: copy(True)),
         'list': seconds(lambda: os.listdir(listed)),
         'JSON, load': seconds(load),
     }

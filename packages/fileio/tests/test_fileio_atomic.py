@@ -62,6 +62,16 @@ def test_content_appears_only_at_the_end(tmp_path):
     assert os.listdir(tmp_path) == ['a.bin']
 
 
+@pytest.mark.parametrize(('sync_name', 'count'), [(True, 2), (False, 1)])
+def test_name_is_synced_where_it_is_asked_for(tmp_path, monkeypatch, sync_name, count):
+    synced, fsync = [], os.fsync
+    monkeypatch.setattr(os, 'fsync', lambda descriptor: synced.append(fsync(descriptor)))
+    with atomic_write(tmp_path / 'a', sync_name=sync_name) as file:
+        file.write(b'x')
+    assert len(synced) == (1 if os.name == 'nt' else count)
+    assert (tmp_path / 'a').read_bytes() == b'x'
+
+
 @pytest.mark.parametrize('error', [RuntimeError, KeyboardInterrupt])
 def test_failure_in_the_block_leaves_nothing(tmp_path, error):
     path = tmp_path / 'a.txt'

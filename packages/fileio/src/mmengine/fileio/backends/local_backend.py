@@ -44,13 +44,13 @@ class LocalBackend(BaseStorageBackend):
     def put(self, obj: bytes, filepath: StrPath) -> None:
         """Write bytes to a file, and make its folder."""
         ensure_parent(filepath)
-        with atomic_write(filepath) as file:
+        with atomic_write(filepath, sync_name=False) as file:
             file.write(obj)
 
     def put_text(self, obj: str, filepath: StrPath, encoding: str = 'utf-8') -> None:
         """Write text to a file, and make its folder."""
         ensure_parent(filepath)
-        with atomic_write(filepath, 'w', encoding=encoding) as file:
+        with atomic_write(filepath, 'w', encoding=encoding, sync_name=False) as file:
             file.write(obj)
 
     def exists(self, filepath: StrPath) -> bool:
@@ -79,7 +79,7 @@ class LocalBackend(BaseStorageBackend):
             dst = os.path.join(dst, os.path.basename(src))
         if os.path.exists(dst) and os.path.samefile(src, dst):
             raise shutil.SameFileError(f'{os.fspath(src)!r} and {os.fspath(dst)!r} are the same file')
-        with open(src, 'rb') as source, atomic_write(dst) as target:
+        with open(src, 'rb') as source, atomic_write(dst, sync_name=False) as target:
             _copy_content(source, target)
         shutil.copymode(src, dst)
         return os.fspath(dst)
