@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 F = TypeVar('F', bound=Callable[..., Any])
 
+_EMPTY = 'the history is empty: call update() first'
+
 #: So many tensors may wait on their device before they are read in one go.
 MOST_PENDING = 256
 
@@ -103,13 +105,14 @@ class HistoryBuffer:
         if window < 1:
             raise ValueError(f'window_size must be a positive integer or None, got {window_size!r}')
         self._settle()
-        start = max(0, len(self._values) - window)
-        # Sliced before it is copied: an array that lends its memory to numpy cannot grow.
-        return np.array(self._values[start:]), np.array(self._counts[start:])
+        if not self._values:
+            return np.zeros(0), np.zeros(0)
+        # Sliced, which copies, before numpy gets it: an array that lends its memory cannot grow.
+        return np.frombuffer(self._values[-window:]), np.frombuffer(self._counts[-window:])
 
     def _last_of_some(self, window_size: int | None) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         if not self._values and not self._pending:
-            raise ValueError('the history is empty: call update() first')
+            raise ValueError(_EMPTY)
         return self._last(window_size)
 
     @property
@@ -129,7 +132,7 @@ class HistoryBuffer:
         """Get the mean of the last `window_size` values, or of all, weighted by their counts."""
         values, counts = self._last_of_some(window_size)
         total = float(counts.sum())
-        return float((values * counts).sum()) / total if total else float('nan')
+        return float(values @ counts) / total if total else float('nan')
 
     def max(self, window_size: int | None = None) -> float:
         """Get the largest of the last `window_size` values, or of all."""
@@ -141,7 +144,10 @@ class HistoryBuffer:
 
     def current(self) -> float:
         """Get the last value."""
-        return float(self._last_of_some(1)[0][0])
+        self._settle()
+        if not self._values:
+            raise ValueError(_EMPTY)
+        return self._values[-1]
 
     @classmethod
     def register_statistics(cls, method: F) -> F:
