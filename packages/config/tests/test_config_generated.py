@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from mmengine.config import Config, ConfigDict, ConfigParsingError
 from mmengine.config.origins import recording
-from mmengine.config.plain_file import read_plain
-from mmengine.config.python_text import execute
+from mmengine.config.plain_file import read_plain, rebuilt
+from mmengine.config.python_text import compiled, execute
 
 #: the session `generated` of nox makes a long run of it
 COUNT = int(os.environ.get('MMENGINE_GENERATED', '1500'))
@@ -59,11 +59,12 @@ def test_reading_is_the_same_as_running(statements):
     read = read_plain(ast.parse(source), 'a.py', base())
     if read is None:
         return
-    with recording('a.py') as recorder:
-        ran = execute(ast.parse(source), recorder, base(), has_templates=False)
+    with recording('a.py', rebuilt) as recorder:
+        ran = execute(compiled(ast.parse(source), 'a.py'), recorder, base())
     assert repr(read) == repr(ran)
     for key in ran:
         assert read.origin_of(key) == ran.origin_of(key)
+        assert repr(read._past_of(key)) == repr(ran._past_of(key))
         if isinstance(ran[key], ConfigDict):
             assert {k: read[key].origin_of(k) for k in ran[key]} == {k: ran[key].origin_of(k) for k in ran[key]}
 

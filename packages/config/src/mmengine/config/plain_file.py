@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mmengine.config.config_dict import ATOMS, DICTS, ConfigDict
+from mmengine.config.history import Step, step
 from mmengine.interfaces import Origin
 
 #: the name of the bases of a file, to itself
@@ -72,6 +73,7 @@ class _Reader:
         self.base = base
         self.names: dict[str, Any] = {}
         self.lines: dict[int, Origin] = {}
+        self.past: dict[Any, list[Step]] = {}
 
     def read(self, tree: ast.Module) -> ConfigDict:
         origins: dict[Any, Origin] = {}
@@ -83,6 +85,7 @@ class _Reader:
         cfg = ConfigDict()
         dict.update(cfg, self.names)
         cfg._start_origins(self.at(1), origins)
+        cfg._add_past(self.past)
         return cfg
 
     def assign(self, statement: ast.Assign, origins: dict[Any, Origin]) -> None:
@@ -90,8 +93,11 @@ class _Reader:
         for index, target in enumerate(statement.targets):
             if type(target) is not ast.Name or target.id in (BASE_KEY, 'dict') or target.id.startswith('__'):
                 raise NotPlainError
-            self.names[target.id] = rebuilt(value) if index else value
-            origins[target.id] = self.at(target.lineno)
+            name, origin = target.id, self.at(target.lineno)
+            if name in origins and origins[name] is not origin:
+                self.past.setdefault(name, []).append(step(origins[name], self.names[name]))
+            self.names[name] = rebuilt(value) if index else value
+            origins[name] = origin
 
     def at(self, line: int) -> Origin:
         origin = self.lines.get(line)
