@@ -185,4 +185,4 @@ def test_notes_change_nothing(write, text):
     for key in 'abc':
         if key in expected:
             assert cfg[key] == expected[key]
-            assert cfg.origin_of(key) is not None or key in 'bc'
+            assert cfg.origin(key)[-1].value == expected[key]

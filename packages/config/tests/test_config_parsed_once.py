@@ -50,7 +50,9 @@ def test_a_lazy_base_of_five_files(write, counts):
 @pytest.mark.parametrize(('name', 'text', 'done'), [
     ('plain.py', 'model = dict(depth=[0, 1])\n', dict(open=1, parse=1)),
     ('run.py', 'model = dict(depth=list(range(2)))\n', dict(open=1, parse=1, compile=1)),
-    ('template.py', "model = dict(depth=[0, 1])\nname = '{{ $'\n", dict(open=1, parse=1, compile=1)),
+    ('text.py', "model = dict(depth=[0, 1])\nname = '{{ $'\n", dict(open=1, parse=1)),
+    ('template.py', "_base_ = []\nn = tuple('')\nname = '{{ $'\nmodel = dict(depth=[0, 1])\n",
+     dict(open=1, parse=1, compile=1)),
     ('data.json', '{"model": {"depth": [0, 1]}}', dict(open=1)), ('data.yaml', 'model: {depth: [0, 1]}', dict(open=1)),
 ])
 def test_a_base_of_five_files_in_text_style(write, counts, name, text, done):
@@ -63,7 +65,7 @@ def test_a_base_of_five_files_in_text_style(write, counts, name, text, done):
     assert [cfg[f'model{index}'].depth for index in range(5)] == [[0, 1]] * 5
     assert [len(cfg[f'model{index}']) for index in range(5)] == [2, 3, 2, 2, 2]
     assert done_to(counts, name) == done
-    assert str(cfg.origin_of('model3.depth')).endswith(f'{name}:1')
+    assert str(cfg.origin_of('model3.depth')).partition(name)[2] in (':1', ':4')
 
 
 def test_a_file_that_has_changed_is_read_anew(write):

@@ -1,9 +1,11 @@
 """Loading of a config file and its bases."""
 from __future__ import annotations
 
+import gc
 import os.path as osp
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
@@ -32,6 +34,19 @@ class Loaded(NamedTuple):
     text: str
     #: which names of it are imports
     imported: set[str]
+
+
+@contextmanager
+def _paused_collector() -> Iterator[None]:
+    """Keep the garbage collector from walking over syntax trees, again and again; they have no cycles."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class _Open(NamedTuple):
@@ -89,7 +104,7 @@ class Loader:
         """
         self._check_chain(path, named_at)
         self.files.append((len(self.stack), path))
-        with recording(path, rebuilt) as recorder:
+        with _paused_collector(), recording(path, rebuilt) as recorder:
             if extension == '.py':
                 return self._python(text, recorder)
             return self._data(text, extension, recorder)

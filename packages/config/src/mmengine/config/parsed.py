@@ -19,6 +19,7 @@ from mmengine.config.python_text import (
     execute,
     listed,
     parse,
+    with_base_values,
     without_bases,
 )
 from mmengine.config.recorder import Recorder
@@ -40,7 +41,7 @@ class PythonFile:
         self.path = path
         self._text = text
         self._tree: ast.Module | None = parse(source, path, text)
-        self._body = without_bases(self._tree)
+        self._body: ast.Module | None = None
         self._code: Code | None = None
         self.assigns_base = assigns_base(self._tree)
         if self.assigns_base:
@@ -68,13 +69,15 @@ class PythonFile:
             recorder: Takes down where things are written.
             base: The values of the bases, which the file may change.
         """
-        has_templates = '{{' in self.source
-        if self._tree is not None and not has_templates:
+        if self._body is None:
+            self._body = without_bases(self._used_up())
+            if '{{' in self.source:
+                self._body = with_base_values(self._body)
+        if self._code is None:
             plain = read_plain(self._body, self.path, base)
             if plain is not None:
                 return plain
-        if self._code is None:
-            self._code = compiled(without_bases(self._used_up()), self.path, has_templates)
+            self._code = compiled(self._body, self.path)  # which uses the body up
         return execute(self._code, recorder, base)
 
     def _used_up(self) -> ast.Module:

@@ -56,7 +56,7 @@ def bases_in(tree: ast.Module, path: str) -> list[tuple[str, int]]:
         assert isinstance(statement, ast.Assign)
         node, line = statement.value, statement.lineno
         try:
-            value = eval(compile(ast.Expression(node), path, 'eval'), {})
+            value = _constants(node) or eval(compile(ast.Expression(node), path, 'eval'), {})
         except Exception as error:
             raise ConfigParsingError(f'`{BASE_KEY}` at {path}:{line} is read before the rest of the file runs, so it '
                                      f'can only be made of constants: {error}').at(Origin(path, line), BASE_KEY
@@ -65,6 +65,15 @@ def bases_in(tree: ast.Module, path: str) -> list[tuple[str, int]]:
         names = listed(value, Origin(path, line))
         found = list(zip(names, lines if len(lines) == len(names) else [line] * len(names), strict=True))
     return found
+
+
+def _constants(node: ast.expr) -> Any:
+    """Read what most files name as their bases, a string or a list of such, without compiling it."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.List) and all(isinstance(item, ast.Constant) for item in node.elts):
+        return [item.value for item in node.elts if isinstance(item, ast.Constant)]
+    return None
 
 
 def listed(names: Any, where: Origin) -> list[str]:
@@ -134,17 +143,20 @@ class Code(NamedTuple):
     places: Places
 
 
-def compiled(tree: ast.Module, file: str, has_templates: bool = False) -> Code:
+def with_base_values(tree: ast.Module) -> ast.Module:
+    """Write calls of the recorder into a tree, in place of `{{ _base_.key }}`."""
+    changed: ast.Module = _BaseValues().visit(tree)
+    return changed
+
+
+def compiled(tree: ast.Module, file: str) -> Code:
     """Make a file ready to run; its tree is used up.
 
     Args:
         tree: The file, without its `_base_`.
         file: Its name.
-        has_templates: Whether the file may have `{{ _base_.key }}`.
     """
     places = Places(file)
-    if has_templates:
-        tree = _BaseValues().visit(tree)
     try:
         return Code(compile(instrument(tree, places), file, 'exec'), places)
     except SyntaxError as error:
