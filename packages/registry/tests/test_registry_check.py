@@ -85,3 +85,13 @@ def test_an_import_that_fails_is_a_finding(parts):
 def test_it_is_offered():
     [entry] = entry_points(group='mmengine.config_checks', name='registry')
     assert entry.load() is check_config
+
+
+def test_a_scope_that_cannot_be_asked_comes_first_and_once(parts):
+    cfg = Located(default_scope='mmtrack', a=dict(type='Nobody', _scope_='mmtrack'), b=[dict(type='Net', depth=1)])
+    first, *others = check_config(cfg)
+    assert str(first) == ("a.py:8: default_scope: the scope 'mmtrack' cannot be asked: there is no package 'mmtrack': "
+                          'pip install mmtrack')
+    assert [finding.key for finding in others] == ['a']
+    assert found(dict(default_scope='checked', a=dict(type='Net', depth=1))) == []
+    assert found(dict(a=dict(b=[Located(_scope_='no.such.scope', type='Any')]))) == [('scope', 'a.b.0._scope_')]

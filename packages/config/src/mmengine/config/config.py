@@ -226,7 +226,8 @@ class Config(FileHelpers):
     def diff(cfg1: str | Config, cfg2: str | Config) -> str:
         """Compare two configs, given themselves or as files, by their printed text."""
         texts = [(Config.fromfile(cfg) if isinstance(cfg, (str, Path)) else cfg).pretty_text for cfg in (cfg1, cfg2)]
-        return '\n'.join(difflib.unified_diff(texts[0].split('\n'), texts[1].split('\n')))
+        lines = list(difflib.unified_diff(texts[0].split('\n'), texts[1].split('\n')))
+        return '\n'.join([*lines, '\n']) if lines else ''  # the end that existing code compares with
 
     def to_dict(self, keep_imported: bool = False) -> dict[str, Any]:
         """Make plain dicts of the values, with imported objects as their dotted names.

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, KeysView, Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +107,10 @@ class ConfigDict(_Dict):
         """Remove a value and give it back, or `default` where the key is not there."""
         self._forget(key)
         return self.build_lazy(dict.pop(self, key, default), key)
+
+    def keys(self) -> Keys:  # type: ignore[override]  # more than the view of a dict
+        """List the keys: as a view, and with indices."""
+        return Keys(self)
 
     def values(self) -> list[Any]:  # type: ignore[override]  # a list, since reading may import
         """List the values."""
@@ -300,6 +304,19 @@ class ConfigDict(_Dict):
     def _forget(self, key: Any) -> None:
         if self.__origins:
             self.__origins.pop(key, None)
+
+
+class Keys(KeysView[Any]):
+    """The keys of a config: a view, as those of a dict, that code which takes them for a list can index as well."""
+
+    __slots__ = ()
+
+    def __getitem__(self, index: Any) -> Any:
+        """Give a key by its position, or several by a slice."""
+        return list(self)[index]
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({list(self)!r})'
 
 
 def _new(cls: type[ConfigDict]) -> ConfigDict:

@@ -47,7 +47,7 @@ class Finding(NamedTuple):
 
 
 def check_config(cfg: Any) -> list[Finding]:
-    """List every unknown `type`, unknown argument and missing argument of a config.
+    """List every unknown `type`, unknown argument and missing argument of a config, and scopes that cannot be asked.
 
     The modules that register the named classes are imported, and nothing is constructed. A dict whose `type` is found
     is checked against the signature of that.
@@ -56,7 +56,31 @@ def check_config(cfg: Any) -> list[Finding]:
         cfg: The config.
     """
     scope = cfg.get('default_scope') if isinstance(cfg.get('default_scope'), str) else None
-    return list(_walk(cfg, '', '', scope))
+    findings = list(_walk(cfg, '', '', scope))
+    # First, as it explains many of the others.
+    return [*_scopes(cfg, '', set()), *findings]
+
+
+def _scopes(value: Any, path: str, seen: set[str]) -> Iterator[Finding]:
+    """Find scopes whose registries cannot be asked, each once."""
+    if isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _scopes(item, f'{path}.{index}', seen)
+    if not isinstance(value, Mapping) and path:
+        return
+    for key in list(value):
+        inner = f'{path}.{key}' if path else str(key)
+        try:
+            item = value[key]
+        except Exception:  # noqa: S112  # a lazily imported object, which `_walk` reports
+            continue
+        if isinstance(item, str) and key in ('default_scope', '_scope_') and item not in seen:
+            seen.add(item)
+            if all(node.scope != item for node in list(REGISTRIES)):
+                reason = import_registries(item)
+                if reason is not None:
+                    yield Finding('scope', inner, origin_of(value, key), f'the scope {item!r} cannot be asked: {reason}')
+        yield from _scopes(item, inner, seen)
 
 
 def _walk(value: Any, path: str, kind: str, scope: str | None) -> Iterator[Finding]:
