@@ -1,7 +1,9 @@
 """An option that does not reach what a file has made from the value that it sets is worth a warning."""
 from __future__ import annotations
 
+import os
 import warnings
+from itertools import pairwise
 
 import pytest
 
@@ -35,7 +37,7 @@ def told(cfg: Config, **options: object) -> list[str]:
         cfg.merge_from_dict({key.replace('__', '.'): value for key, value in options.items()})
     words = ' '.join(str(warning.message) for warning in caught).split()
     return [f'{path.strip(",")} {place.strip("(),:").rpartition("/")[2]}'
-            for path, place in zip(words, words[1:], strict=False) if place.startswith('(')]
+            for path, place in pairwise(words) if place.startswith('(')]
 
 
 def test_what_is_made_from_a_name(cfg):
@@ -64,7 +66,6 @@ def test_nothing_was_made_from_it(cfg):
 
 
 def test_a_file_that_is_gone_tells_nothing(cfg):
-    import os
     os.remove(cfg.filename)
     assert told(cfg, lr=1) == []
 

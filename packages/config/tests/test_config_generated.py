@@ -40,7 +40,8 @@ def test_what_is_printed_reads_back(values):
 
 EXPRESSIONS = st.recursive(
     st.sampled_from(['1', "'x'", "f'{a} {1.5}{None}x'", "f'{b}'", "f'{a!r}'", "f'{a:>3}'", '{{_base_.m}}',
-                     "{{_base_.m['k']}}", "'{{_base_.n}} x'", "f'{{{{_base_.n}}}}{a}'", 'a', 'b', '-2', '0.5', '_base_.m', "_base_.m['k']", '_base_.n[0]', '()', '(a,)',
+                     "{{_base_.m['k']}}", "'{{_base_.n}} x'", "f'{{{{_base_.n}}}}{a}'",
+                     'a', 'b', '-2', '0.5', '_base_.m', "_base_.m['k']", '_base_.n[0]', '()', '(a,)',
                      'None']),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3).map(lambda items: f'[{", ".join(items)}]'),

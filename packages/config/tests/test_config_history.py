@@ -104,7 +104,8 @@ def test_merging_changes_neither():
 
 
 def test_a_name_that_is_assigned_again_in_one_file(write):
-    plain = Config.fromfile(write('plain.py', 'lr = 1\nmodel = dict(depth=18)\nlr = 2\nmodel = dict(depth=50)\nlr = 3\n'))
+    plain = Config.fromfile(write('plain.py', 'lr = 1\nmodel = dict(depth=18)\nlr = 2\n'
+                                              'model = dict(depth=50)\nlr = 3\n'))
     assert steps(plain, 'lr') == [('plain.py:1', 1), ('plain.py:3', 2), ('plain.py:5', 3)]
     assert steps(plain, 'model.depth') == [('plain.py:2', 18), ('plain.py:4', 50)]
     run = Config.fromfile(write('run.py', '''
@@ -123,7 +124,8 @@ def test_a_name_that_is_assigned_again_in_one_file(write):
 
 def test_a_name_that_is_assigned_again_over_a_base(write):
     write('base.py', 'model = dict(depth=18, width=1)\n')
-    cfg = Config.fromfile(write('a.py', "_base_ = 'base.py'\nmodel = dict(depth=50, width=2)\nmodel = dict(\n  depth=101)\n"))
+    cfg = Config.fromfile(write('a.py', "_base_ = 'base.py'\nmodel = dict(depth=50, width=2)\n"
+                                        'model = dict(\n  depth=101)\n'))
     assert steps(cfg, 'model.depth') == [('base.py:1', 18), ('a.py:2', 50), ('a.py:4', 101)]
     assert steps(cfg, 'model.width') == [('base.py:1', 1)]
 
@@ -171,7 +173,8 @@ def test_a_chain_of_lazy_files(write):
 
 
 @pytest.mark.parametrize('text', [
-    "a['y'] = (a := dict(x=1))['x']", "a = dict(x=[])\na['x'].append(a)\ndel a['x'][0]", "a = [1]\na[0] = 2\na.append(3)",
+    "a['y'] = (a := dict(x=1))['x']", "a = dict(x=[])\na['x'].append(a)\ndel a['x'][0]",
+    "a = [1]\na[0] = 2\na.append(3)",
     "a = b = dict(x=1)\na['x'] = 2\nb.update(x=3)", "for a in ():\n    pass\nelse:\n    a = 1", "a: int = 1\na += 1",
     "def f(): pass\nf.x = 1\na = 1", "try:\n    a = {}['x']\nexcept KeyError:\n    a = 1",
     "a = dict(x=1)\ntry:\n    a.update(1)\nexcept TypeError:\n    a.update(y=2)", "a, (b, *c) = 1, (2, 3)",

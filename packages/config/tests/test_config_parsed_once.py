@@ -39,7 +39,8 @@ def done_to(counts: Counter, file: str) -> dict[str, int]:
 def test_a_lazy_base_of_five_files(write, counts):
     write('base.py', 'import math\nmodel = dict(depth=[n for n in range(2)])\nlr = 1\n')
     for index in range(5):
-        write(f'm{index}.py', f'{READ}    from .base import model as model{index}\nmodel{index}.update(dict(n={index}))\n')
+        write(f'm{index}.py', f'{READ}    from .base import model as model{index}\n'
+                              f'model{index}.update(dict(n={index}))\n')
     cfg = Config.fromfile(write('a.py', READ + ''.join(f'    from .m{index} import *\n' for index in range(5))))
     assert [cfg[f'model{index}'] for index in range(5)] == [dict(depth=[0, 1], n=index) for index in range(5)]
     assert done_to(counts, 'base.py') == done_to(counts, 'a.py') == dict(open=1, parse=1, compile=1)

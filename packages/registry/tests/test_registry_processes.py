@@ -62,5 +62,5 @@ def test_errors_come_back_from_another_process(built: Any) -> None:
                 assert caught.value.__notes__ == ['(function built_elsewhere.fail_as, built from configs/a.py:3)']
         with pytest.raises(NotRegisteredError, match=r'Nobody is not in the zoo::net registry. \(configs/a.py:4\)'):
             pool.submit(built.build, type='Nobody').result()
-        with pytest.raises(TypeError, match=r"configs/a.py:5: fail_as has no argument 'failur'. Did you mean 'failure'"):
+        with pytest.raises(TypeError, match="configs/a.py:5: fail_as has no argument 'failur'.*mean 'failure'"):
             pool.submit(built.build, type=built.fail_as, failur=1).result()

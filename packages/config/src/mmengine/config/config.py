@@ -179,7 +179,8 @@ class Config(FileHelpers):
             return find_history(self._cfg_dict, key)
         except KeyError as error:
             path, hint = nearest_path(self._cfg_dict, key)
-            raise ConfigKeyError(f'There is no {key!r} in the config: {path!r} is not there.{hint}').at(None, path) from error
+            text = f'There is no {key!r} in the config: {path!r} is not there.{hint}'
+            raise ConfigKeyError(text).at(None, path) from error
 
     # ---------------------------------------------------------------- merging and writing
     def merge_from_dict(self, options: dict[str, Any], allow_list_keys: bool = True, *,

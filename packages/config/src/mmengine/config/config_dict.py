@@ -75,7 +75,8 @@ class ConfigDict(_Dict):
         try:
             return value.build()
         except ConfigImportError as error:
-            raise error.at(None, error.key or (None if key is None else str(key)))
+            error.at(None, error.key or (None if key is None else str(key)))
+            raise
 
     def __getitem__(self, key: Any) -> Any:
         value = dict.__getitem__(self, key)

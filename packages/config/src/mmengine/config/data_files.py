@@ -13,7 +13,6 @@ import yaml
 
 from mmengine.config.errors import ConfigSyntaxError, ConfigTypeError
 from mmengine.config.recorder import Recorder
-from mmengine.interfaces import Origin
 
 _SafeLoader: Any = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 

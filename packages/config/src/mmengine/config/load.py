@@ -10,7 +10,6 @@ from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from mmengine.config.config_dict import ConfigDict
-from mmengine.config.data_files import parse_data
 from mmengine.config.errors import ConfigKeyError, ConfigRecursionError
 from mmengine.config.merge import merge_a_into_b
 from mmengine.config.origins import recording

@@ -218,7 +218,8 @@ def config_of(namespace: dict[str, Any], recorder: Recorder, functions: bool = F
                 dict.__setitem__(cfg, key, rebuilt(value))
     except RecursionError as error:
         where = recorder.names.get(key, Origin(recorder.file, 1))
-        raise ConfigParsingError(f'{key!r} at {where} contains itself, or is nested too deeply').at(where, key) from error
+        text = f'{key!r} at {where} contains itself, or is nested too deeply'
+        raise ConfigParsingError(text).at(where, key) from error
     cfg._set_origins(Origin(recorder.file, 1), {key: origin for key, origin in recorder.names.items() if key in cfg})
     cfg._add_past({key: steps for key, steps in recorder.past.items() if steps and key in cfg})
     return cfg

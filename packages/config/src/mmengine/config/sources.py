@@ -94,4 +94,5 @@ def base_path(name: str, filename: str, named_at: Origin | None = None) -> tuple
             error.args = (f'{error.args[0]} ({named_at})',)
         if isinstance(error, ImportError):
             error.msg = error.args[0]
-        raise error.at(named_at, '_base_')
+        error.at(named_at, '_base_')
+        raise

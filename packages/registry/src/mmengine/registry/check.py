@@ -72,14 +72,15 @@ def _scopes(value: Any, path: str, seen: set[str]) -> Iterator[Finding]:
         inner = f'{path}.{key}' if path else str(key)
         try:
             item = value[key]
-        except Exception:  # noqa: S112  # a lazily imported object, which `_walk` reports
+        except Exception:  # a lazily imported object, which `_walk` reports
             continue
         if isinstance(item, str) and key in ('default_scope', '_scope_') and item not in seen:
             seen.add(item)
             if all(node.scope != item for node in list(REGISTRIES)):
                 reason = import_registries(item)
                 if reason is not None:
-                    yield Finding('scope', inner, origin_of(value, key), f'the scope {item!r} cannot be asked: {reason}')
+                    text = f'the scope {item!r} cannot be asked: {reason}'
+                    yield Finding('scope', inner, origin_of(value, key), text)
         yield from _scopes(item, inner, seen)
 
 

@@ -24,7 +24,7 @@ def registry() -> None:
 
 @registry.command()
 @click.argument('name', required=False)
-@click.option('--scope', '-s', help='Import the registries of this library first, and list what they hold, such as mmdet.')
+@click.option('--scope', '-s', help='List what this library has, such as mmdet; its registries are imported.')
 def ls(name: str | None, scope: str | None) -> None:
     """List the registries, or the names in one, each with the class or function that it stands for.
 
