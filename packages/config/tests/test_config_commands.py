@@ -97,6 +97,20 @@ def test_check_asks_what_is_installed(path, tmp_path, monkeypatch):
     sys.modules.pop('a_checker_of_a_test')
 
 
+def test_check_imports_from_the_current_folder(write, tmp_path, monkeypatch):
+    path = write('a.py', "custom_imports = dict(imports=['beside_the_config_of_a_test'])\n")
+    write('beside_the_config_of_a_test.py', 'x = 1\n')
+    info = tmp_path / 'site' / 'checker-1.dist-info'
+    info.mkdir(parents=True)
+    (info / 'METADATA').write_text('Metadata-Version: 2.1\nName: checker\nVersion: 1\n')
+    (info / 'entry_points.txt').write_text('[mmengine.config_checks]\nmine = builtins:list\n')
+    monkeypatch.syspath_prepend(str(tmp_path / 'site'))
+    assert 'No module named' in run('check', path).output
+    monkeypatch.chdir(tmp_path)
+    assert run('check', path).output.startswith('custom_imports')  # what `list` finds in a config: its keys
+    sys.modules.pop('beside_the_config_of_a_test')
+
+
 @pytest.mark.skipif(bool(entry_points(group='mmengine.config_checks')), reason='something installed checks configs')
 def test_check_without_a_checker(path):
     result = run('check', path)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -180,8 +181,8 @@ def explain(file: str, key: str, options: tuple[str, ...], allow_new: bool) -> N
 def check(file: str, options: tuple[str, ...], allow_new: bool) -> None:
     """List unknown types and wrong arguments.
 
-    Exit code 1 if there are any. Imports what the config names, and builds nothing. What looks is what installed
-    parts offer, such as mmparts-registry.
+    Exit code 1 if there are any. Imports what the config names, from the current folder too, and builds nothing. What
+    looks is what installed parts offer, such as mmparts-registry.
 
     \b
     Example:
@@ -191,6 +192,8 @@ def check(file: str, options: tuple[str, ...], allow_new: bool) -> None:
     if not entries:
         raise _Refused('Nothing that is installed checks configs: pip install mmparts-registry')
     cfg = _load(file, options, allow_new)
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # as for a script that is run from here, whatever folder this program is in
     with _errors():
         cfg.import_custom_modules()
     findings = [str(finding) for entry in entries for finding in entry.load()(cfg)]

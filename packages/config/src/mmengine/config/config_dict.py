@@ -75,7 +75,10 @@ class ConfigDict(_Dict):
         try:
             return value.build()
         except ConfigImportError as error:
-            error.at(None, error.key or (None if key is None else str(key)))
+            if error.key is None and key is not None:
+                error.msg = f'{error} (key {key!r})'
+                error.args = (error.msg,)
+                error.at(None, str(key))
             raise
 
     def __getitem__(self, key: Any) -> Any:

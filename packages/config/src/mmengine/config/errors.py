@@ -98,9 +98,6 @@ class ConfigImportError(ConfigParsingError, ImportError):
     def __init__(self, *args: object, name: str | None = None, path: str | None = None) -> None:
         ImportError.__init__(self, *args, name=name, path=path)
 
-    def __str__(self) -> str:
-        return super().__str__() + (f' (key {self.key!r})' if self.key else '')
-
 
 class ConfigModuleNotFoundError(ConfigImportError, ModuleNotFoundError):
     """A module that a config asks for, and that is not there."""
