@@ -21,7 +21,7 @@ def path(write) -> str:
 
 
 def test_show(path):
-    result = run('show', path, '-o', 'model.items.0=(2,x)', '--cfg-options', 'lr=0.1')
+    result = run('show', path, '-o', 'model.items.0=(2,x)', '--cfg-options', 'lr=0.1', '--allow-new')
     assert (result.exit_code, result.output) == (
         0, "lr = 0.1\nmodel = dict(depth=101, items=[(2, 'x')])\nname = 'x'\n")
 
@@ -64,10 +64,20 @@ def test_a_config_that_is_wrong(write):
     assert run('show', 'no such file').exit_code == 2
 
 
-def test_a_misspelt_option_is_a_warning(path):
-    result = run('show', path, '-o', 'model.itmes=1')
+@pytest.mark.parametrize('command', [('show',), ('explain', 'model')])
+def test_an_option_that_is_not_there_is_an_error_unless_it_may_be_new(path, command):
+    name, *args = command
+    result = run(name, path, *args, '-o', 'model.itmes=1')
+    assert result.exit_code == 2
+    base = path.replace('a.py', 'base.py')
+    assert (f"Error: The option 'model.itmes' sets 'model.itmes', which the config does not have. "
+            f"Did you mean 'model.items'? 'model.items' is at {base}:1.") in result.output
+    result = run(name, path, *args, '-o', 'model.itmes=1', '--allow-new')
     assert result.exit_code == 0
-    assert "Warning: The option 'model.itmes' adds" in result.output
+    assert (f"Warning: The option 'model.itmes' adds 'model.itmes' beside 'model.items': is that meant? "
+            f"'model.items' is at {base}:1.") in result.output
+    assert run(name, path, *args, '-o', 'other=1').exit_code == 2
+    assert 'Warning' not in run(name, path, *args, '-o', 'other=1', '--allow-new').output
 
 
 def test_check_asks_what_is_installed(path, tmp_path, monkeypatch):
@@ -82,7 +92,23 @@ def test_check_asks_what_is_installed(path, tmp_path, monkeypatch):
     assert result.exit_code == 1
     assert 'depth 101\n' in result.output
     assert f'1 finding in {path}' in result.output
+    assert run('check', path, '-o', 'other=1').exit_code == 2
+    assert run('check', path, '-o', 'other=1', '--allow-new').exit_code == 1
     sys.modules.pop('a_checker_of_a_test')
+
+
+def test_check_imports_from_the_current_folder(write, tmp_path, monkeypatch):
+    path = write('a.py', "custom_imports = dict(imports=['beside_the_config_of_a_test'])\n")
+    write('beside_the_config_of_a_test.py', 'x = 1\n')
+    info = tmp_path / 'site' / 'checker-1.dist-info'
+    info.mkdir(parents=True)
+    (info / 'METADATA').write_text('Metadata-Version: 2.1\nName: checker\nVersion: 1\n')
+    (info / 'entry_points.txt').write_text('[mmengine.config_checks]\nmine = builtins:list\n')
+    monkeypatch.syspath_prepend(str(tmp_path / 'site'))
+    assert 'No module named' in run('check', path).output
+    monkeypatch.chdir(tmp_path)
+    assert run('check', path).output.startswith('custom_imports')  # what `list` finds in a config: its keys
+    sys.modules.pop('beside_the_config_of_a_test')
 
 
 @pytest.mark.skipif(bool(entry_points(group='mmengine.config_checks')), reason='something installed checks configs')

@@ -58,6 +58,9 @@ def test_methods_of_a_dict():
     assert cfg.values() == [1, 2]
     assert cfg.items()[0] == ('a', 1)
     assert cfg.keys() & {'a', 'z'} == {'a'}
+    assert (cfg.keys()[0], cfg.keys()[-1], cfg.keys()[:], list(cfg.keys())) == ('a', 'b', ['a', 'b'], ['a', 'b'])
+    assert cfg.keys() == {'a', 'b'} == dict(a=1, b=1).keys()
+    assert repr(cfg.keys()) == "Keys(['a', 'b'])"
     assert cfg.get('z') is None
     assert cfg.get('z', 3) == 3
     assert cfg.pop('a') == 1

@@ -36,7 +36,7 @@ def test_a_syntax_error_shows_the_line_of_the_file(write):
 
 
 @pytest.mark.parametrize(('name', 'content', 'line'), [
-    ('a.json', b'{"a": 1,\n "b": }', 2), ('a.yaml', b'a: 1\nb: [1, 2\n', 3), ('a.py', b'a = 1\nb = "\xff"\n', 2),
+    ('a.json', b'{"a": 1,\n "b": }', 2), ('a.yaml', b'a: 1\nb: [1, 2\n', 3),
     ('b.yaml', b'a: 1\nb: !!python/object/apply:os.getcwd []\n', 2), ('c.json', b'a = 1', 1),
 ])
 def test_other_texts_that_are_no_config(tmp_path, name, content, line):
@@ -145,7 +145,7 @@ def test_references_to_what_the_base_has_not(write):
 
 
 def test_values_without_end(write):
-    with pytest.raises(ConfigParsingError, match="'a' in .*contains itself"):
+    with pytest.raises(ConfigParsingError, match="'a' at .*a.py:2 contains itself"):
         Config.fromfile(write('a.py', 'a = []\na.append(a)\n'))
     with pytest.raises(ConfigParsingError):
         Config.fromfile(write('b.py', f'a = {"[" * 5000}{"]" * 5000}\n'))

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from mmengine.config import Config, ConfigDict, ConfigParsingError
 from mmengine.config.origins import recording
-from mmengine.config.plain_file import read_plain
-from mmengine.config.python_text import execute
+from mmengine.config.plain_file import read_plain, rebuilt
+from mmengine.config.python_text import compiled, execute, with_base_values
 
 #: the session `generated` of nox makes a long run of it
 COUNT = int(os.environ.get('MMENGINE_GENERATED', '1500'))
@@ -39,7 +39,9 @@ def test_what_is_printed_reads_back(values):
 
 
 EXPRESSIONS = st.recursive(
-    st.sampled_from(['1', "'x'", 'a', 'b', '-2', '0.5', '_base_.m', "_base_.m['k']", '_base_.n[0]', '()', '(a,)',
+    st.sampled_from(['1', "'x'", "f'{a} {1.5}{None}x'", "f'{b}'", "f'{a!r}'", "f'{a:>3}'", '{{_base_.m}}',
+                     "{{_base_.m['k']}}", "'{{_base_.n}} x'", "f'{{{{_base_.n}}}}{a}'",
+                     'a', 'b', '-2', '0.5', '_base_.m', "_base_.m['k']", '_base_.n[0]', '()', '(a,)',
                      'None']),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3).map(lambda items: f'[{", ".join(items)}]'),
@@ -56,14 +58,15 @@ def test_reading_is_the_same_as_running(statements):
     def base() -> ConfigDict:
         return ConfigDict(m=dict(k=[1, dict(z=2)]), n=[1])
 
-    read = read_plain(ast.parse(source), 'a.py', base())
+    read = read_plain(with_base_values(ast.parse(source)), 'a.py', base())
     if read is None:
         return
-    with recording('a.py') as recorder:
-        ran = execute(ast.parse(source), recorder, base(), has_templates=False)
+    with recording('a.py', rebuilt) as recorder:
+        ran = execute(compiled(with_base_values(ast.parse(source)), 'a.py'), recorder, base())
     assert repr(read) == repr(ran)
     for key in ran:
         assert read.origin_of(key) == ran.origin_of(key)
+        assert repr(read._past_of(key)) == repr(ran._past_of(key))
         if isinstance(ran[key], ConfigDict):
             assert {k: read[key].origin_of(k) for k in ran[key]} == {k: ran[key].origin_of(k) for k in ran[key]}
 

@@ -101,3 +101,91 @@ def test_merging_changes_neither():
     base, child = ConfigDict(a=dict(b=1)), dict(a=dict(b=2, _delete_=True))
     assert Config._merge_a_into_b(child, base) == dict(a=dict(b=2))
     assert (base, child) == (dict(a=dict(b=1)), dict(a=dict(b=2, _delete_=True)))
+
+
+def test_a_name_that_is_assigned_again_in_one_file(write):
+    plain = Config.fromfile(write('plain.py', 'lr = 1\nmodel = dict(depth=18)\nlr = 2\n'
+                                              'model = dict(depth=50)\nlr = 3\n'))
+    assert steps(plain, 'lr') == [('plain.py:1', 1), ('plain.py:3', 2), ('plain.py:5', 3)]
+    assert steps(plain, 'model.depth') == [('plain.py:2', 18), ('plain.py:4', 50)]
+    run = Config.fromfile(write('run.py', '''
+        lr = 1
+        steps = [1]
+        steps.append(2)
+        steps += [3]
+        for index in range(3):
+            lr = lr * 2
+        lr -= 1
+    '''))
+    assert steps(run, 'lr') == [('run.py:1', 1), ('run.py:6', 8), ('run.py:7', 7)]
+    assert steps(run, 'steps') == [('run.py:2', [1]), ('run.py:3', [1, 2]), ('run.py:4', [1, 2, 3])]
+    assert steps(run, 'index') == [('run.py:5', 2)]
+
+
+def test_a_name_that_is_assigned_again_over_a_base(write):
+    write('base.py', 'model = dict(depth=18, width=1)\n')
+    cfg = Config.fromfile(write('a.py', "_base_ = 'base.py'\nmodel = dict(depth=50, width=2)\n"
+                                        'model = dict(\n  depth=101)\n'))
+    assert steps(cfg, 'model.depth') == [('base.py:1', 18), ('a.py:2', 50), ('a.py:4', 101)]
+    assert steps(cfg, 'model.width') == [('base.py:1', 1)]
+
+
+def test_changes_in_place(write):
+    write('base.py', '''
+        visualizer = dict(vis_backends=[], name='v')
+        model = dict(backbone=dict(depth=18), steps=[1])
+    ''')
+    cfg = Config.fromfile(write('a.py', '''
+        _base_ = 'base.py'
+        _base_.visualizer.vis_backends = [dict(type='A')]
+        _base_.visualizer.vis_backends = [dict(type='B')]
+        _base_.model.backbone.depth += 32
+        _base_.model.update(backbone=dict(
+            depth=101))
+        _base_.model.steps.append(2)
+        optimizer = dict(type='SGD', lr=1)
+        optimizer['lr'] = 2
+        optimizer.update(lr=3, momentum=0.9)
+        optimizer.setdefault('lr', 4)
+        optimizer.update(lr=5)
+        optimizer['betas'] = [1]
+        optimizer['betas'].extend([2])
+    '''))
+    assert steps(cfg, 'visualizer.vis_backends') == [
+        ('base.py:1', []), ('a.py:2', [dict(type='A')]), ('a.py:3', [dict(type='B')])]
+    assert steps(cfg, 'model.backbone.depth') == [('base.py:2', 18), ('a.py:4', 50), ('a.py:6', 101)]
+    assert steps(cfg, 'model.steps') == [('base.py:2', [1]), ('a.py:7', [1, 2])]
+    assert steps(cfg, 'optimizer.lr') == [('a.py:8', 1), ('a.py:9', 2), ('a.py:10', 3), ('a.py:12', 5)]
+    assert steps(cfg, 'optimizer.momentum') == [('a.py:10', 0.9)]
+    assert steps(cfg, 'optimizer.betas') == [('a.py:13', [1]), ('a.py:14', [1, 2])]
+    assert steps(copy.deepcopy(cfg), 'optimizer.lr') == steps(cfg, 'optimizer.lr')
+
+
+def test_a_chain_of_lazy_files(write):
+    read = 'from mmengine.config import read_base\nwith read_base():\n    from .{} import *\n'
+    write('root.py', 'lr = 1\nmodel = dict(depth=18)\n')
+    write('base.py', read.format('root') + 'lr = 2\nmodel.update(dict(depth=50))\n')
+    cfg = Config.fromfile(write('a.py', read.format('base') + 'lr = 3\nlr = 4\nmodel.depth = 101\n'))
+    assert steps(cfg, 'lr') == [('root.py:1', 1), ('base.py:4', 2), ('a.py:4', 3), ('a.py:5', 4)]
+    assert steps(cfg, 'model.depth') == [('root.py:2', 18), ('base.py:5', 50), ('a.py:6', 101)]
+    cfg = Config.fromfile(write('b.py', read.format('base') + 'x = 1\n'))
+    assert steps(cfg, 'lr') == [('root.py:1', 1), ('base.py:4', 2)]
+
+
+@pytest.mark.parametrize('text', [
+    "a['y'] = (a := dict(x=1))['x']", "a = dict(x=[])\na['x'].append(a)\ndel a['x'][0]",
+    "a = [1]\na[0] = 2\na.append(3)",
+    "a = b = dict(x=1)\na['x'] = 2\nb.update(x=3)", "for a in ():\n    pass\nelse:\n    a = 1", "a: int = 1\na += 1",
+    "def f(): pass\nf.x = 1\na = 1", "try:\n    a = {}['x']\nexcept KeyError:\n    a = 1",
+    "a = dict(x=1)\ntry:\n    a.update(1)\nexcept TypeError:\n    a.update(y=2)", "a, (b, *c) = 1, (2, 3)",
+    "import collections\na = collections.OrderedDict(x=1)\na['x'] = 2\na.update(x=3)", "a = 1\ndel a\na = 2",
+    "a = dict(x=1)\nfor k in 'xy':\n    a[k] = 2\nb = a.copy()\nb['z'] = 1\nb.update(z=2)",
+])
+def test_notes_change_nothing(write, text):
+    expected: dict = {}
+    exec(text, expected)
+    cfg = Config.fromfile(write('a.py', f'{text}\n'), lazy_import=False)
+    for key in 'abc':
+        if key in expected:
+            assert cfg[key] == expected[key]
+            assert cfg.origin(key)[-1].value == expected[key]

@@ -146,7 +146,7 @@ def test_dump_of_nested_values(tmp_path):
 
 def test_diff(write):
     one, two = write('a.py', 'a = 1\nb = 2\n'), write('b.py', 'a = 1\nb = 3\n')
-    expected = '--- \n\n+++ \n\n@@ -1,3 +1,3 @@\n\n a = 1\n-b = 2\n+b = 3\n '
+    expected = '--- \n\n+++ \n\n@@ -1,3 +1,3 @@\n\n a = 1\n-b = 2\n+b = 3\n \n\n'
     assert Config.diff(one, two) == expected
     assert Config.diff(Config.fromfile(one), two) == expected
     assert Config.diff(one, one) == ''

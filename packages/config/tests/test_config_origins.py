@@ -92,7 +92,7 @@ def test_a_value_that_the_program_sets_is_from_no_file(cfg):
 
 
 def test_options_keep_the_lines_of_the_rest(cfg):
-    cfg.merge_from_dict({'model.backbone.depth': 18, 'model.new.x': 1})
+    cfg.merge_from_dict({'model.backbone.depth': 18, 'model.new.x': 1, 'copied.backbone.depth': 18})
     assert cfg.origin_of('model.backbone.depth') is None
     assert str(cfg.origin_of('model.backbone.type')).endswith('base.py:2')
 

@@ -179,6 +179,22 @@ def test_errors_that_cannot_be_made_anew(nets: Registry) -> None:
         assert 'built from configs/a.py:3)' in texts(error)
 
 
+class OwnTypeError(TypeError):
+    pass
+
+
+def test_a_type_error_of_an_own_type_keeps_it(nets: Registry) -> None:
+    @nets.register_module()
+    class Picky:
+        def __init__(self, **kwargs: Any) -> None:
+            raise OwnTypeError(f"got an unexpected keyword argument '{next(iter(kwargs))}'")
+
+    with pytest.raises(TypeError, match="argument 'x'") as caught:
+        nets.build(Cfg({None: 3}, type='Picky', x=1))
+    assert caught.type is OwnTypeError
+    assert 'Picky, built from configs/a.py:3)' in texts(caught.value)
+
+
 def test_nested_errors_tell_the_whole_way(nets: Registry) -> None:
     @nets.register_module()
     class Outer:

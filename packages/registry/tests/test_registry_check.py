@@ -79,9 +79,31 @@ def test_an_import_that_fails_is_a_finding(parts):
         def __getitem__(self, key: str) -> Any:
             raise ImportError('no module named x')
 
-    assert found(dict(part=Lazy(type=1))) == [('type', 'part'), ('import', 'part.type')]
+    assert found(dict(part=Lazy(type=1, act=2))) == [('type', 'part'), ('import', 'part.act')]
 
 
 def test_it_is_offered():
     [entry] = entry_points(group='mmengine.config_checks', name='registry')
     assert entry.load() is check_config
+
+
+def test_a_scope_that_cannot_be_asked_comes_first_and_once(parts):
+    cfg = Located(default_scope='mmtrack', a=dict(type='Nobody', _scope_='mmtrack'), b=[dict(type='Net', depth=1)])
+    first, *others = check_config(cfg)
+    assert str(first) == ("a.py:8: default_scope: the scope 'mmtrack' cannot be asked: there is no package 'mmtrack': "
+                          'pip install mmtrack')
+    assert [finding.key for finding in others] == ['a']
+    assert found(dict(default_scope='checked', a=dict(type='Net', depth=1))) == []
+    assert found(dict(a=dict(b=[Located(_scope_='no.such.scope', type='Any')]))) == [('scope', 'a.b.0._scope_')]
+
+
+def test_a_slip_in_what_takes_any_argument(parts):
+    @parts.register_module()
+    class Saver:
+        def __init__(self, interval=1, conv1=2, **kwargs):
+            BUILT.append(self)
+
+    cfg = dict(a=Located(type='Saver', intervall=2, conv2=3, other=4))
+    assert [str(finding) for finding in check_config(cfg)] == [
+        "a.py:8: a.intervall: Saver takes any argument, but names none 'intervall'. Did you mean 'interval'?"]
+    assert found(dict(a=dict(type='Any', anything=1))) == []

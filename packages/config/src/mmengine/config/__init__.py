@@ -4,13 +4,17 @@ from mmengine.config.config import ConfigDict as ConfigDict
 from mmengine.config.config import DictAction as DictAction
 from mmengine.config.config import read_base as read_base
 from mmengine.config.errors import ConfigCodeError as ConfigCodeError
+from mmengine.config.errors import ConfigEncodingError as ConfigEncodingError
 from mmengine.config.errors import ConfigFileError as ConfigFileError
 from mmengine.config.errors import ConfigFileNotFoundError as ConfigFileNotFoundError
 from mmengine.config.errors import ConfigImportError as ConfigImportError
+from mmengine.config.errors import ConfigIsADirectoryError as ConfigIsADirectoryError
 from mmengine.config.errors import ConfigKeyError as ConfigKeyError
 from mmengine.config.errors import ConfigModuleNotFoundError as ConfigModuleNotFoundError
 from mmengine.config.errors import ConfigOptionError as ConfigOptionError
 from mmengine.config.errors import ConfigParsingError as ConfigParsingError
+from mmengine.config.errors import ConfigPermissionError as ConfigPermissionError
+from mmengine.config.errors import ConfigRecursionError as ConfigRecursionError
 from mmengine.config.errors import ConfigSyntaxError as ConfigSyntaxError
 from mmengine.config.errors import ConfigTypeError as ConfigTypeError
 from mmengine.config.errors import ConfigValueError as ConfigValueError

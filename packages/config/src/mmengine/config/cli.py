@@ -25,7 +25,7 @@ class DictAction(Action):
             key, separator, value = str(pair).partition('=')
             if not separator:
                 raise ArgumentError(self, f'{pair!r} is not of the form KEY=VALUE')
-            options[key] = self._parse_iterable(value)
+            options[key] = option_value(key, value)
         setattr(namespace, self.dest, options)
 
     @staticmethod
@@ -51,6 +51,14 @@ class DictAction(Action):
             found = [DictAction._parse_iterable(item) for item in _split(inner) if item.strip()]
             return tuple(found) if text[0] == '(' else found
         return DictAction._parse_int_float_bool(text.strip('\'"'))
+
+
+def option_value(key: str, text: str) -> Any:
+    """Read the value of an option; an error names its key."""
+    try:
+        return DictAction._parse_iterable(text)
+    except ConfigOptionError as error:
+        raise ConfigOptionError(f'{error} (option {key!r})').at(None, key) from error
 
 
 def _split(text: str) -> list[str]:

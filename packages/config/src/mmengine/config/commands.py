@@ -1,6 +1,8 @@
 """The command `mmengine config`; only the program imports this, so that click is needed by nobody else."""
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
-from mmengine.config.cli import DictAction
+from mmengine.config.cli import option_value
 from mmengine.config.config import Config
 from mmengine.config.errors import ConfigParsingError
 from mmengine.config.load import base_tree
@@ -45,7 +47,9 @@ def _file(name: str) -> Callable[[_F], _F]:
 
 
 _options = click.option('--cfg-options', '-o', 'options', multiple=True, metavar='KEY=VALUE',
-                        help='Set a value first, as training does; may be given several times.')
+                        help='Set a value first, as training does; may be given several times. A key that the config '
+                             'does not have is an error.')
+_allow_new = click.option('--allow-new', is_flag=True, help='Let --cfg-options add keys that the config does not have.')
 
 
 @contextmanager
@@ -67,12 +71,13 @@ def _worded(error: Exception) -> str:
     return str(error)
 
 
-def _load(file: str, options: Iterable[str] = ()) -> Config:
+def _load(file: str, options: Iterable[str] = (), allow_new: bool = False) -> Config:
     with _errors():
         cfg = Config.fromfile(file, import_custom_modules=False)
         pairs = dict(_pair(option) for option in options)
         if pairs:
-            cfg.merge_from_dict(pairs)
+            # Training scripts may add keys; who looks at a config here wants to see a slip before it costs a run.
+            cfg.merge_from_dict(pairs, allow_new=None if allow_new else False)
     return cfg
 
 
@@ -80,12 +85,17 @@ def _pair(option: str) -> tuple[str, Any]:
     key, separator, value = option.partition('=')
     if not separator:
         raise click.BadParameter(f'{option!r} is not of the form KEY=VALUE', param_hint='--cfg-options')
-    return key, DictAction._parse_iterable(value)
+    return key, option_value(key, value)
+
+
+def _console() -> Console:
+    """Give what prints in colour on a terminal, and plain text otherwise."""
+    return Console(highlight=False, soft_wrap=True)
 
 
 def _show(text: str, language: str) -> None:
     """Print in colour on a terminal, and the very text otherwise."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = _console()
     if console.is_terminal:
         console.print(Syntax(text.rstrip('\n'), language, background_color='default', word_wrap=True))
     else:
@@ -95,14 +105,15 @@ def _show(text: str, language: str) -> None:
 @config.command()
 @_file('file')
 @_options
-def show(file: str, options: tuple[str, ...]) -> None:
+@_allow_new
+def show(file: str, options: tuple[str, ...], allow_new: bool) -> None:
     """Print the values of a config and its bases.
 
     \b
     Example:
         mmengine config show configs/my_config.py -o train_cfg.max_epochs=3
     """
-    _show(_load(file, options).pretty_text, 'python')
+    _show(_load(file, options, allow_new).pretty_text, 'python')
 
 
 @config.command()
@@ -133,40 +144,45 @@ def tree(file: str) -> None:
     """
     with _errors():
         files = base_tree(file)
+    console = _console()
     for depth, path in files:
-        click.echo(f'{"    " * depth}{path}')
+        folder, name = os.path.split(path)
+        line = Text.assemble('    ' * depth, (folder + os.sep, 'dim'), (name, 'cyan' if depth else 'bold green'))
+        console.print(line)
 
 
 @config.command()
 @_file('file')
 @click.argument('key')
 @_options
-def explain(file: str, key: str, options: tuple[str, ...]) -> None:
+@_allow_new
+def explain(file: str, key: str, options: tuple[str, ...], allow_new: bool) -> None:
     """Tell what set a value; the last one wins.
 
     \b
     Example:
         mmengine config explain configs/my_config.py model.backbone.depth
     """
-    cfg = _load(file, options)
+    cfg = _load(file, options, allow_new)
     with _errors():
         steps = cfg.origin(key)
-    console = Console(highlight=False, soft_wrap=True)
+    console = _console()
     for number, step in enumerate(steps, 1):
         value = flat(step.value)
         shown = value if len(value) <= 100 else f'{value[:97]}...'
         style = 'bold green' if number == len(steps) else 'dim'
-        console.print(Text(f'{step}: {key} = {shown}', style=style if console.is_terminal else ''))
+        console.print(Text(f'{step}: {key} = {shown}', style=style))
 
 
 @config.command()
 @_file('file')
 @_options
-def check(file: str, options: tuple[str, ...]) -> None:
+@_allow_new
+def check(file: str, options: tuple[str, ...], allow_new: bool) -> None:
     """List unknown types and wrong arguments.
 
-    Exit code 1 if there are any. Imports what the config names, and builds nothing. What looks is what installed
-    parts offer, such as mmparts-registry.
+    Exit code 1 if there are any. Imports what the config names, from the current folder too, and builds nothing. What
+    looks is what installed parts offer, such as mmparts-registry.
 
     \b
     Example:
@@ -175,7 +191,9 @@ def check(file: str, options: tuple[str, ...]) -> None:
     entries = list(metadata.entry_points(group=CHECKS))
     if not entries:
         raise _Refused('Nothing that is installed checks configs: pip install mmparts-registry')
-    cfg = _load(file, options)
+    cfg = _load(file, options, allow_new)
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # as for a script that is run from here, whatever folder this program is in
     with _errors():
         cfg.import_custom_modules()
     findings = [str(finding) for entry in entries for finding in entry.load()(cfg)]

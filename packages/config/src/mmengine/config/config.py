@@ -15,6 +15,7 @@ from mmengine.config.cli import DictAction as DictAction
 from mmengine.config.cli import add_arguments
 from mmengine.config.config_dict import DELETE_KEY as DELETE_KEY
 from mmengine.config.config_dict import ConfigDict as ConfigDict
+from mmengine.config.derived import warn_unreached
 from mmengine.config.errors import ConfigFileError, ConfigImportError, ConfigKeyError
 from mmengine.config.file_helpers import FileHelpers
 from mmengine.config.history import OPTIONS, Step, find_history
@@ -65,7 +66,8 @@ class Config(FileHelpers):
         cfg = cfg_dict if isinstance(cfg_dict, ConfigDict) else ConfigDict(cfg_dict)
         for key in RESERVED_KEYS:
             if key in cfg:
-                raise ConfigKeyError(f'{key} is reserved for config file{_at(cfg.origin_of(key))}; rename the key')
+                raise ConfigKeyError(f'{key} is reserved for config file{_at(cfg.origin_of(key))}; rename the key'
+                                     ).at(cfg.origin_of(key), key)
         if cfg_text is None:
             cfg_text = read_text(filename) if filename else ''
         self._set(_cfg_dict=cfg, _filename=filename, _format_python_code=format_python_code, _imported_names=set(),
@@ -177,7 +179,8 @@ class Config(FileHelpers):
             return find_history(self._cfg_dict, key)
         except KeyError as error:
             path, hint = nearest_path(self._cfg_dict, key)
-            raise ConfigKeyError(f'There is no {key!r} in the config: {path!r} is not there.{hint}') from error
+            text = f'There is no {key!r} in the config: {path!r} is not there.{hint}'
+            raise ConfigKeyError(text).at(None, path) from error
 
     # ---------------------------------------------------------------- merging and writing
     def merge_from_dict(self, options: dict[str, Any], allow_list_keys: bool = True, *,
@@ -190,6 +193,8 @@ class Config(FileHelpers):
             allow_new: Whether keys may be new. By default they may, with a warning where one looks like a misspelt
                 key that is there; `True` is silent, and `False` makes each an error.
 
+        What a file has made from a value that an option sets, as `dict(lr=lr)` is, stays as it was; a warning says so.
+
         Raises:
             ConfigKeyError: A key is new and may not be, or an index is beyond the end of its list.
             ConfigTypeError: A key leads into what is neither dict nor list.
@@ -197,6 +202,7 @@ class Config(FileHelpers):
         added = nested(options)
         if allow_new is not True:
             check_new_keys(options, self._cfg_dict, allow_new is None)
+        warn_unreached(options, self._cfg_dict)
         self.__dict__['_cfg_dict'] = merge_a_into_b(added, self._cfg_dict, allow_list_keys, source=OPTIONS)
 
     def dump(self, file: str | Path | None = None) -> str | None:
@@ -221,7 +227,8 @@ class Config(FileHelpers):
     def diff(cfg1: str | Config, cfg2: str | Config) -> str:
         """Compare two configs, given themselves or as files, by their printed text."""
         texts = [(Config.fromfile(cfg) if isinstance(cfg, (str, Path)) else cfg).pretty_text for cfg in (cfg1, cfg2)]
-        return '\n'.join(difflib.unified_diff(texts[0].split('\n'), texts[1].split('\n')))
+        lines = list(difflib.unified_diff(texts[0].split('\n'), texts[1].split('\n')))
+        return '\n'.join([*lines, '\n']) if lines else ''  # the end that existing code compares with
 
     def to_dict(self, keep_imported: bool = False) -> dict[str, Any]:
         """Make plain dicts of the values, with imported objects as their dotted names.
@@ -309,7 +316,8 @@ def _import_custom_modules(cfg: ConfigDict) -> None:
         folders = ''.join(f'\n    {folder}' for folder in sys.path)
         raise ConfigImportError(
             f'Failed to import custom modules from {wanted}{_at(cfg.origin_of("custom_imports"))}: {error}. Python '
-            f'looks for modules in{folders}\nSet PYTHONPATH to the folder that holds yours') from error
+            f'looks for modules in{folders}\nSet PYTHONPATH to the folder that holds yours'
+        ).at(cfg.origin_of('custom_imports'), 'custom_imports') from error
 
 
 __all__ = ['BASE_KEY', 'DELETE_KEY', 'DEPRECATION_KEY', 'RESERVED_KEYS', 'Config', 'ConfigDict', 'DictAction',

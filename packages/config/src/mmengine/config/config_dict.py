@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, KeysView, Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+from mmengine.config.errors import ConfigImportError
 from mmengine.config.history import Step, step
 from mmengine.config.lazy import LAZY_TYPES, to_text
-from mmengine.config.origins import RECORDED, find_origin
+from mmengine.config.origins import find_origin
+from mmengine.config.recorder import RECORDED
 from mmengine.interfaces import Origin
 
 if TYPE_CHECKING:
@@ -61,13 +63,27 @@ class ConfigDict(_Dict):
         return item
 
     # ---------------------------------------------------------------- reading
-    def build_lazy(self, value: Any) -> Any:
-        """Import `value` if it is a lazily imported object."""
-        return value.build() if type(value) in LAZY_TYPES and not self.lazy else value
+    def build_lazy(self, value: Any, key: Any = None) -> Any:
+        """Import `value` if it is a lazily imported object.
+
+        Args:
+            value: The value.
+            key: Its key, which an error names.
+        """
+        if type(value) not in LAZY_TYPES or self.lazy:
+            return value
+        try:
+            return value.build()
+        except ConfigImportError as error:
+            if error.key is None and key is not None:
+                error.msg = f'{error} (key {key!r})'
+                error.args = (error.msg,)
+                error.at(None, str(key))
+            raise
 
     def __getitem__(self, key: Any) -> Any:
         value = dict.__getitem__(self, key)
-        return value.build() if type(value) in LAZY_TYPES and not self.lazy else value
+        return self.build_lazy(value, key) if type(value) in LAZY_TYPES else value
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -75,7 +91,7 @@ class ConfigDict(_Dict):
         except KeyError:
             raise AttributeError(f'{type(self).__name__!r} object has no attribute {name!r}', name=name,
                                  obj=self) from None
-        return value.build() if type(value) in LAZY_TYPES and not self.lazy else value
+        return self.build_lazy(value, name) if type(value) in LAZY_TYPES else value
 
     def __missing__(self, key: Any) -> Any:
         raise KeyError(key)
@@ -89,20 +105,26 @@ class ConfigDict(_Dict):
 
     def get(self, key: Any, default: Any = None) -> Any:
         """Read a value, or `default` where the key is not there."""
-        return self.build_lazy(dict.get(self, key, default))
+        return self.build_lazy(dict.get(self, key, default), key)
 
     def pop(self, key: Any, default: Any = None) -> Any:
         """Remove a value and give it back, or `default` where the key is not there."""
         self._forget(key)
-        return self.build_lazy(dict.pop(self, key, default))
+        return self.build_lazy(dict.pop(self, key, default), key)
+
+    def keys(self) -> Keys:  # type: ignore[override]  # more than the view of a dict
+        """List the keys: as a view, and with indices."""
+        return Keys(self)
 
     def values(self) -> list[Any]:  # type: ignore[override]  # a list, since reading may import
         """List the values."""
-        return [self.build_lazy(value) for value in dict.values(self)]
+        return [self.build_lazy(value, key) if type(value) in LAZY_TYPES else value
+                for key, value in dict.items(self)]
 
     def items(self) -> list[tuple[Any, Any]]:  # type: ignore[override]  # a list, since reading may import
         """List the pairs of key and value."""
-        return [(key, self.build_lazy(value)) for key, value in dict.items(self)]
+        return [(key, self.build_lazy(value, key) if type(value) in LAZY_TYPES else value)
+                for key, value in dict.items(self)]
 
     # ---------------------------------------------------------------- writing
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -264,7 +286,9 @@ class ConfigDict(_Dict):
             self._set_origins(self.__origin or other.__origin, other.__origins)
             self._add_past(other.__past)
         elif id(other) in RECORDED:
-            self._set_origins(self.__origin or RECORDED[id(other)].origin, RECORDED[id(other)].keys)
+            record = RECORDED[id(other)]
+            self._set_origins(self.__origin or record.origin, record.keys)
+            self._add_past(record.past)
 
     def _past_of(self, key: Any) -> Iterable[Step]:
         return (self.__past or {}).get(key, ())
@@ -284,6 +308,19 @@ class ConfigDict(_Dict):
     def _forget(self, key: Any) -> None:
         if self.__origins:
             self.__origins.pop(key, None)
+
+
+class Keys(KeysView[Any]):
+    """The keys of a config: a view, as those of a dict, that code which takes them for a list can index as well."""
+
+    __slots__ = ()
+
+    def __getitem__(self, index: Any) -> Any:
+        """Give a key by its position, or several by a slice."""
+        return list(self)[index]
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({list(self)!r})'
 
 
 def _new(cls: type[ConfigDict]) -> ConfigDict:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from mmengine.config.errors import ConfigSyntaxError, ConfigTypeError
-from mmengine.config.origins import Recorder
+from mmengine.config.recorder import Recorder
 
 _SafeLoader: Any = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 
@@ -23,12 +23,12 @@ def parse_data(text: str, filename: str, extension: str, recorder: Recorder) -> 
     try:
         value = parse(text, recorder)
     except RecursionError as error:
-        raise ConfigSyntaxError(f'{filename} is nested too deeply') from error
+        raise ConfigSyntaxError(f'{filename} is nested too deeply').at(filename) from error
     if value is None:
         return {}
     if not isinstance(value, dict):
         raise ConfigTypeError(f'{filename} must hold a mapping of keys to values, but its top is a '
-                              f'{type(value).__name__}')
+                              f'{type(value).__name__}').at(filename)
     return value
 
 
@@ -65,7 +65,7 @@ class _JsonDecoder(JSONDecoder):
         pairs, end = JSONObject(s_and_end, strict, scan, None, list, *args[2:])
         value = dict(pairs)
         lines = {key: self.line_of(start) for (key, _), start in zip(pairs, starts, strict=True)}
-        place = self.recorder.place(self.line_of(s_and_end[1] - 1), lines)
+        place = self.recorder.places.add(self.line_of(s_and_end[1] - 1), lines)
         return self.recorder.made(value, place), end
 
 
@@ -79,8 +79,6 @@ def _parse_yaml(text: str, recorder: Recorder) -> Any:
         message = getattr(error, 'problem', None) or str(error)
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise _syntax_error(message, recorder.file, line, column, text) from error
-    except (ValueError, TypeError) as error:  # such as the date 2024-99-99, or a list as a key
-        raise ConfigSyntaxError(f'{recorder.file}: {error}') from error
     finally:
         loader.dispose()
 
@@ -90,13 +88,19 @@ class _YamlLoader(_SafeLoader):  # type: ignore[misc]  # the C loader where ther
 
     recorder: Recorder
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, TypeError, ArithmeticError) as error:  # such as the date 2024-99-99, or a list as a key
+            raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from error
+
     def construct_noted(self, node: yaml.MappingNode) -> Iterator[dict[Any, Any]]:
         value: dict[Any, Any] = {}
         yield value
         value.update(self.construct_mapping(node))
         lines = {self.construct_object(key): key.start_mark.line + 1
                  for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
-        self.recorder.made(value, self.recorder.place(node.start_mark.line + 1, lines))
+        self.recorder.made(value, self.recorder.places.add(node.start_mark.line + 1, lines))
 
 
 _YamlLoader.add_constructor('tag:yaml.org,2002:map', _YamlLoader.construct_noted)

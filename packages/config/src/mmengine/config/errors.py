@@ -1,7 +1,9 @@
-"""What a config can raise.
+"""What a config can raise; each has `file`, `line` and `key`, as far as the error is about one.
 
     ConfigParsingError (RuntimeError)        anything wrong with a config
-    |-- ConfigSyntaxError (SyntaxError, ValueError)    the text is no Python, YAML, JSON or UTF-8
+    |-- ConfigSyntaxError (SyntaxError, ValueError)    the text is no Python, YAML or JSON
+    |-- ConfigEncodingError (UnicodeDecodeError)       the bytes are no UTF-8
+    |-- ConfigRecursionError (RecursionError)          bases that lead back to where they began, or on and on
     |-- ConfigKeyError (KeyError)            reserved, doubled, unknown or out of range key
     |-- ConfigTypeError (TypeError)          a value of the wrong kind, such as a dict over a number
     |-- ConfigValueError (ValueError)        a text that names no config, or no entry of a library's index
@@ -10,17 +12,43 @@
     |   |-- ConfigModuleNotFoundError (ModuleNotFoundError)
     |-- ConfigFileError (OSError)            a file that is not readable, too big, or of an unknown format
     |   |-- ConfigFileNotFoundError (FileNotFoundError)
+    |   |-- ConfigIsADirectoryError (IsADirectoryError)
+    |   |-- ConfigPermissionError (PermissionError)
     |-- ConfigCodeError (and the type of what it raised)   the code of a config file raised something
 """
 from __future__ import annotations
 
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
+
+from mmengine.interfaces import Origin
+
+_E = TypeVar('_E', bound='ConfigParsingError')
 
 
 class ConfigParsingError(RuntimeError):
     """Anything wrong with a config; its subclasses also are what Python itself raises in such a case."""
+
+    #: the config that is wrong, its line, and the dotted key that it is about
+    file: str | None = None
+    line: int | None = None
+    key: str | None = None
+
+    def at(self: _E, place: Origin | str | None, key: str | None = None) -> _E:
+        """Note what this is about, for programs; the message says it to people.
+
+        Args:
+            place: File and line, or a file as a whole.
+            key: The dotted key.
+        """
+        if isinstance(place, str):
+            self.file = place
+        elif place is not None:
+            self.file, self.line = place
+        if key is not None:
+            self.key = key
+        return self
 
 
 class ConfigSyntaxError(ConfigParsingError, SyntaxError, ValueError):
@@ -28,6 +56,21 @@ class ConfigSyntaxError(ConfigParsingError, SyntaxError, ValueError):
 
     def __init__(self, *args: object) -> None:
         SyntaxError.__init__(self, *args)  # which takes file, line and text apart
+        self.file, self.line = self.filename, self.lineno
+
+
+class ConfigEncodingError(ConfigParsingError, UnicodeDecodeError):
+    """The bytes of a config are no UTF-8."""
+
+    def __init__(self, encoding: str, object: bytes, start: int, end: int, reason: str) -> None:
+        UnicodeDecodeError.__init__(self, encoding, object, start, end, reason)
+
+    def __str__(self) -> str:
+        return f'{self.file}:{self.line}: a byte that is not UTF-8 ({self.reason}); save the file as UTF-8'
+
+
+class ConfigRecursionError(ConfigParsingError, RecursionError):
+    """A chain of bases without end."""
 
 
 class ConfigKeyError(ConfigParsingError, KeyError):
@@ -71,6 +114,14 @@ class ConfigFileNotFoundError(ConfigFileError, FileNotFoundError):
     """A config file that is not there."""
 
 
+class ConfigIsADirectoryError(ConfigFileError, IsADirectoryError):
+    """A folder in the place of a config file."""
+
+
+class ConfigPermissionError(ConfigFileError, PermissionError):
+    """A config file that must not be read."""
+
+
 class ConfigCodeError(ConfigParsingError):
     """What the code of a config file raised, which is its `__cause__`.
 
@@ -81,7 +132,7 @@ class ConfigCodeError(ConfigParsingError):
         return str(self.args[0]) if self.args else ''
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ConfigCodeError, self.args
+        return ConfigCodeError, self.args, {'file': self.file, 'line': self.line, 'key': self.key}
 
 
 #: what tells more about an exception, beside its arguments
@@ -114,4 +165,4 @@ def code_error(error: Exception, file: str, line: int) -> ConfigCodeError:
     for field in _FIELDS:
         with suppress(AttributeError, TypeError):
             setattr(new, field, getattr(error, field))
-    return new
+    return new.at(Origin(file, line))

@@ -5,6 +5,8 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from mmengine.config.errors import ConfigImportError, ConfigModuleNotFoundError
+from mmengine.interfaces import Origin
+from mmengine.utils.suggest import did_you_mean
 
 _Self = TypeVar('_Self', bound='_Lazy')
 
@@ -14,7 +16,14 @@ def _import(module: str, location: str | None) -> Any:
         return import_module(module)
     except Exception as error:
         # Whatever an import runs into, the line of the config that asked for it is what the user has to look at.
-        raise type_of_failure(error)(f'Failed to import {module} in {location}: {error}') from error
+        failure = type_of_failure(error)(f'Failed to import {module} in {location}: {error}')
+        raise failure.at(_place(location)) from error
+
+
+def _place(location: str | None) -> Origin | None:
+    """Read where an import is written: `'configs/a.py, line 3'`."""
+    file, _, line = (location or '').rpartition(', line ')
+    return Origin(file, int(line)) if line.isdigit() else None
 
 
 def type_of_failure(error: BaseException) -> type[ConfigImportError]:
@@ -102,7 +111,8 @@ class LazyObject(_Lazy):
                 return import_module(f'{module.__name__}.{self._imported}')
             except ImportError as error:
                 raise ConfigImportError(
-                    f'Failed to import {self._imported} from {self._module} in {self.location}') from error
+                    f'Failed to import {self._imported} from {self._module} in {self.location}.'
+                    f'{did_you_mean(self._imported, dir(module))}').at(_place(self.location)) from error
         return getattr(module, self._imported)
 
     @property
@@ -147,7 +157,8 @@ class LazyAttr(_Lazy):
         try:  # `import rich` in the config, and rich.progress used in it
             return import_module(self.dotted)
         except ImportError as error:
-            raise ConfigImportError(f'Failed to import {self.dotted} in {self.location}') from error
+            raise ConfigImportError(f'Failed to import {self.dotted} in {self.location}.'
+                                    f'{did_you_mean(self.name, dir(source))}').at(_place(self.location)) from error
 
     def __str__(self) -> str:
         return self.name

@@ -3,11 +3,12 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from mmengine.config.errors import ConfigParsingError
+from mmengine.interfaces import Origin
 
 #: the name under which a running config makes lazy objects
 LAZY_NAME = 'LazyObject'
@@ -39,6 +40,8 @@ class ImportTransformer(ast.NodeTransformer):
         self.base_dict = base_dict or {}
         self.filename = filename
         self.imported_obj: set[str] = set()
+        #: the imports of bases, in the order in which they were read
+        self.base_imports: list[ast.ImportFrom] = []
         super().__init__()
 
     def visit_With(self, node: ast.With) -> ast.AST | list[ast.stmt]:
@@ -46,32 +49,28 @@ class ImportTransformer(ast.NodeTransformer):
         if not reads_base(node):
             return self.generic_visit(node)
         for statement in node.body:
-            self._read_base(statement)
+            if isinstance(statement, ast.ImportFrom):
+                self._read_base(statement)
         return []
 
-    def _read_base(self, node: ast.stmt) -> None:
-        if not isinstance(node, ast.ImportFrom):
-            return
-        base = self.base_dict['.' * node.level + (node.module or '')]
-        for alias in node.names:
-            if alias.name == '*':
-                self.global_dict.update(dict.items(base))
-            else:
-                self.global_dict[alias.asname or alias.name] = dict.__getitem__(base, alias.name)
+    def _read_base(self, node: ast.ImportFrom) -> None:
+        self.base_imports.append(node)
+        take_from_base(node, self.base_dict, self.global_dict)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | list[ast.stmt]:
         """Make `from a import b` a lazy object."""
-        module = '.' * node.level + (node.module or '')
+        module = module_of(node)
         if module in self.base_dict:
             self._read_base(node)
             return []
         where = self._where(node)
         if any(alias.name == '*' for alias in node.names):
             raise ConfigParsingError('Illegal syntax in config! `from xxx import *` is not allowed to appear outside '
-                                     f'`with read_base():` ({where})')
+                                     f'`with read_base():` ({where})').at(Origin(str(self.filename), node.lineno))
         if node.level:
             raise ConfigParsingError(f'Illegal syntax in config! A relative import such as `{ast.unparse(node)}` must '
-                                     f'stand in `with read_base():` ({where})')
+                                     f'stand in `with read_base():` ({where})'
+                                     ).at(Origin(str(self.filename), node.lineno))
         names = [alias.asname or alias.name for alias in node.names]
         self.imported_obj.update(names)
         if is_builtin_module(module):
@@ -92,6 +91,21 @@ class ImportTransformer(ast.NodeTransformer):
 
     def _where(self, node: ast.stmt) -> str:
         return f'{self.filename}, line {node.lineno}'
+
+
+def module_of(node: ast.ImportFrom) -> str:
+    """Give what `from ... import` says, dots included."""
+    return '.' * node.level + (node.module or '')
+
+
+def take_from_base(node: ast.ImportFrom, bases: Mapping[str, dict[str, Any]], namespace: dict[str, Any]) -> None:
+    """Put what a file imports from a base into the namespace that it runs in."""
+    base = bases[module_of(node)]
+    for alias in node.names:
+        if alias.name == '*':
+            namespace.update(dict.items(base))
+        else:
+            namespace[alias.asname or alias.name] = dict.__getitem__(base, alias.name)
 
 
 def assign_lazy(name: str, module: str | list[str], imported: str | None, where: str, node: ast.stmt) -> ast.stmt:

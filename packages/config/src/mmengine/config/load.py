@@ -1,29 +1,23 @@
 """Loading of a config file and its bases."""
 from __future__ import annotations
 
-import ast
+import gc
 import os.path as osp
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from mmengine.config.config_dict import ConfigDict
-from mmengine.config.data_files import parse_data
-from mmengine.config.errors import ConfigKeyError, ConfigParsingError
-from mmengine.config.lazy_file import LazyFile, is_lazy
-from mmengine.config.lazy_imports import reads_base
+from mmengine.config.errors import ConfigKeyError, ConfigRecursionError
 from mmengine.config.merge import merge_a_into_b
-from mmengine.config.origins import Recorder, recording
-from mmengine.config.plain_file import read_plain
-from mmengine.config.python_text import BASE_KEY, assigns_base, bases_in, execute, listed, parse, without_bases
+from mmengine.config.origins import recording
+from mmengine.config.parsed import DataFile, PythonFile
+from mmengine.config.plain_file import rebuilt
+from mmengine.config.recorder import Recorder
 from mmengine.config.sources import base_path, check_extension, not_found, read_text
-from mmengine.config.templates import (
-    mark_base_values,
-    put_base_values,
-    substitute_environment,
-    substitute_predefined,
-)
+from mmengine.config.templates import put_base_values, substitute_environment, substitute_predefined, where_base_value
 from mmengine.interfaces import Origin
 
 DEPRECATION_KEY = '_deprecation_'
@@ -39,6 +33,19 @@ class Loaded(NamedTuple):
     text: str
     #: which names of it are imports
     imported: set[str]
+
+
+@contextmanager
+def _paused_collector() -> Iterator[None]:
+    """Keep the garbage collector from walking over syntax trees, again and again; they have no cycles."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class _Open(NamedTuple):
@@ -65,8 +72,10 @@ class Loader:
         self.stack: list[_Open] = []
         #: the files that were read, each with its depth in the tree of bases
         self.files: list[tuple[int, str]] = []
-        #: text -> its tree, so that a base that is named more than once is parsed once
-        self.parsed: dict[str, ast.Module] = {}
+        # A base that is named more than once is read, parsed and compiled once.
+        self._texts: dict[str, str] = {}
+        self._python_files: dict[tuple[str, str], PythonFile] = {}
+        self._data_files: dict[tuple[str, str], DataFile] = {}
 
     def load(self, filename: str, named_at: Origin | None = None) -> Loaded:
         """Load a file with its bases.
@@ -76,10 +85,12 @@ class Loader:
             named_at: Where another config names it as its base.
         """
         path = osp.abspath(osp.expanduser(filename))
-        if not osp.exists(path):
-            raise not_found(path, named_at)
-        extension = check_extension(path)
-        return self.load_text(read_text(path, named_at), path, extension, named_at)
+        if path not in self._texts:
+            if not osp.exists(path):
+                raise not_found(path, named_at)
+            check_extension(path)
+            self._texts[path] = read_text(path, named_at)
+        return self.load_text(self._texts[path], path, osp.splitext(path)[1], named_at)
 
     def load_text(self, text: str, path: str, extension: str, named_at: Origin | None = None) -> Loaded:
         """Load the text of a file with its bases.
@@ -92,18 +103,20 @@ class Loader:
         """
         self._check_chain(path, named_at)
         self.files.append((len(self.stack), path))
-        with recording(path) as recorder:
+        with _paused_collector(), recording(path, rebuilt) as recorder:
             if extension == '.py':
-                return self._python(text, recorder, named_at)
+                return self._python(text, recorder)
             return self._data(text, extension, recorder)
 
     def _check_chain(self, path: str, named_at: Origin | None) -> None:
         paths = [entry.path for entry in self.stack]
         if path in paths:
             circle = ' -> '.join([*paths[paths.index(path):], path])
-            raise ConfigParsingError(f'The bases of {paths[0]} lead back to {path}, at {named_at}: {circle}')
+            raise ConfigRecursionError(f'The bases of {paths[0]} lead back to {path}, at {named_at}: {circle}'
+                                       ).at(named_at, '_base_')
         if len(paths) >= MAX_DEPTH:
-            raise ConfigParsingError(f'{paths[0]} has a chain of more than {MAX_DEPTH} bases, at {named_at}')
+            raise ConfigRecursionError(f'{paths[0]} has a chain of more than {MAX_DEPTH} bases, at {named_at}'
+                                       ).at(named_at, '_base_')
 
     def _substituted(self, text: str, path: str) -> str:
         if self.predefined:
@@ -114,58 +127,52 @@ class Loader:
         return text
 
     # ---------------------------------------------------------------- the formats
-    def _python(self, text: str, recorder: Recorder, named_at: Origin | None) -> Loaded:
+    def _python(self, text: str, recorder: Recorder) -> Loaded:
         path = recorder.file
         source = self._substituted(text, path)
-        tree = self.parsed.pop(source, None) or parse(source, path, text)
-        self.stack.append(_Open(path, self._style(tree, source, path)))
+        file = self._python_files.get((path, source))
+        if file is None:
+            file = self._python_files[path, source] = PythonFile(source, path, text)
+        self.stack.append(_Open(path, self._style(file)))
         try:
             if self.stack[-1].lazy:
-                return self._lazy(tree, text, recorder)
-            base, texts = self._bases(bases_in(tree, path), path)
-            plain = None if '{{' in source else read_plain(without_bases(tree), path, base)
-            if plain is None:
-                plain = execute(without_bases(tree), recorder, base, '{{' in source)
-            else:
-                self.parsed[source] = tree  # running a file changes its tree, reading does not
-            return self._over_base(plain, base, path, [*texts, f'{path}\n{text}'])
+                return self._lazy(file, text, recorder)
+            base, texts = self._bases(file.bases, path)
+            return self._over_base(file.values(recorder, base), base, path, [*texts, f'{path}\n{text}'])
         finally:
             self.stack.pop()
 
-    def _style(self, tree: ast.Module, source: str, path: str) -> bool:
+    def _style(self, file: PythonFile) -> bool:
         """Tell whether a file is in the pure Python style; each file of a chain may be in its own."""
-        if assigns_base(tree):
-            both = [node for node in tree.body if isinstance(node, ast.With) and reads_base(node)]
-            if both:
-                raise ConfigParsingError(
-                    f'{path} names its bases in `_base_ = ...` and, in line {both[0].lineno}, in `with read_base():`. '
-                    'Files of one chain may differ in that, but one file has one way: which base goes over which is '
-                    'not said otherwise')
+        if file.assigns_base:
             return bool(self.lazy) and not self.stack
         if self.lazy is not None:
             return self.lazy
-        return (bool(self.stack) and self.stack[-1].lazy) or is_lazy(tree, source)
+        return (bool(self.stack) and self.stack[-1].lazy) or file.is_lazy
 
-    def _lazy(self, tree: ast.Module, text: str, recorder: Recorder) -> Loaded:
-        file = LazyFile(tree, recorder)
-        bases = {module: self.load(base_file, where) for module, (base_file, where) in file.bases().items()}
-        cfg, imported = file.execute({module: loaded.cfg for module, loaded in bases.items()})
+    def _lazy(self, file: PythonFile, text: str, recorder: Recorder) -> Loaded:
+        bases = {module: self.load(base_file, where) for module, (base_file, where) in file.lazy.bases.items()}
+        cfg, imported = file.lazy.execute({module: loaded.cfg for module, loaded in bases.items()}, recorder)
         imported = imported.union(*(loaded.imported for loaded in bases.values()))
         return Loaded(cfg, text, {name for name in imported if name in cfg})
 
     def _data(self, text: str, extension: str, recorder: Recorder) -> Loaded:
         path = recorder.file
-        source, placeholders = mark_base_values(self._substituted(text, path))
-        parsed = parse_data(source, path, extension, recorder)
-        line = recorder.line_of_key(parsed, BASE_KEY)
-        cfg = ConfigDict(parsed)
-        names = listed(dict.pop(cfg, BASE_KEY, []), Origin(path, line))
+        source = self._substituted(text, path)
+        file = self._data_files.get((path, source))
+        if file is None:
+            file = self._data_files[path, source] = DataFile(source, extension, recorder)
+        cfg = rebuilt(file.cfg)
         self.stack.append(_Open(path, False))
         try:
-            base, texts = self._bases([(name, line) for name in names], path)
+            base, texts = self._bases(file.bases, path)
         finally:
             self.stack.pop()
-        put_base_values(cfg, placeholders, base)
+        try:
+            put_base_values(cfg, file.placeholders, base)
+        except ConfigKeyError as error:
+            where = where_base_value(source, error.key or '', path)
+            raise ConfigKeyError(f'{error} ({where})').at(where, error.key) from error
         return self._over_base(cfg, base, path, [*texts, f'{path}\n{text}'])
 
     # ---------------------------------------------------------------- bases
@@ -173,7 +180,7 @@ class Loader:
         base, texts = ConfigDict(), []
         for name, line in names:
             named_at = Origin(path, line)
-            base_file, scope = base_path(name, path)
+            base_file, scope = base_path(name, path, named_at)
             loaded = self.load(base_file, named_at)
             found = without_imports(loaded)
             _check_doubles(base, found, named_at)
@@ -206,7 +213,8 @@ def _check_doubles(base: ConfigDict, other: ConfigDict, named_at: Origin) -> Non
     if doubled:
         shown = '; '.join(f'{key!r} at {base.origin_of(key)} and at {other.origin_of(key)}' for key in doubled)
         raise ConfigKeyError(f'Duplicate key is not allowed among bases. Those of {named_at.file} (line '
-                             f'{named_at.line}) both have {shown}. Keep each in one of them')
+                             f'{named_at.line}) both have {shown}. Keep each in one of them'
+                             ).at(named_at, str(doubled[0]))
 
 
 def _warn(path: str, deprecation: Mapping[str, Any]) -> None:

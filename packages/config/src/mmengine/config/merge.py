@@ -6,7 +6,7 @@ from typing import Any
 
 from mmengine.config.config_dict import DELETE_KEY, ConfigDict
 from mmengine.config.errors import ConfigKeyError, ConfigTypeError
-from mmengine.config.history import Step
+from mmengine.config.history import Step, step
 from mmengine.interfaces import Origin, origin_of
 
 
@@ -29,34 +29,39 @@ def merge_a_into_b(a: Mapping[Any, Any], b: Any, allow_list_keys: bool = False, 
         if not isinstance(base, allowed):
             raise ConfigTypeError(
                 f'The dict {value!r:.100} cannot be merged into {base!r:.100}, of type {type(base).__name__}'
-                f'{_at(here, origin_of(a, key))}. Put `{DELETE_KEY}=True` into it to replace what the base has')
+                f'{_at(here, origin_of(a, key))}. Put `{DELETE_KEY}=True` into it to replace what the base has'
+            ).at(origin_of(a, key), here)
         return merge_a_into_b(value, base, allow_list_keys, here, in_place=in_place and type(base) is ConfigDict,
                               source=source)
 
     merged = b if in_place else b.copy()
+    past = {key: list(a._past_of(key)) for key in dict.keys(a) if a._past_of(key)} if isinstance(a, ConfigDict) else {}
     for key, value in (dict.items(a) if isinstance(a, dict) else a.items()):
         here = f'{path}.{key}' if path else str(key)
         if isinstance(b, list):
             index = _index(key, b, allow_list_keys, here, a)
             merged[index] = merged_at(key, value, b[index], here)
         elif isinstance(value, dict) and key in merged and not dict.get(value, DELETE_KEY, False):
+            if isinstance(value, ConfigDict) and key in past:
+                value = _with_past(value, past.pop(key), in_place)
             dict.__setitem__(merged, key, merged_at(key, value, dict.get(merged, key), here))
         else:
             new = _without_delete(value, in_place)
             _set(merged, key, new, origin_of(a, key), source)
     if isinstance(merged, ConfigDict):
-        if isinstance(a, ConfigDict):
-            merged._add_past({key: steps for key in dict.keys(a) if (steps := list(a._past_of(key)))})
+        merged._add_past(past)
         merged._set_origins(merged.origin_of() or origin_of(a))
     return merged
 
 
 def _index(key: Any, items: list[Any], allow_list_keys: bool, here: str, a: Any) -> int:
     if not allow_list_keys or not (str(key).isascii() and str(key).isdigit()):
-        raise ConfigTypeError(f'{here} would change a list by the key {key!r}, which is no index of it')
+        raise ConfigTypeError(f'{here} would change a list by the key {key!r}, which is no index of it'
+                              ).at(origin_of(a, key), here)
     index = int(key)
     if index >= len(items):
-        raise ConfigKeyError(f'Index {index} exceeds the length of list {items}{_at(here, origin_of(a, key))}')
+        raise ConfigKeyError(f'Index {index} exceeds the length of list {items!r:.100}{_at(here, origin_of(a, key))}'
+                             ).at(origin_of(a, key), here)
     return index
 
 
@@ -71,6 +76,17 @@ def _set(holder: dict[Any, Any], key: Any, value: Any, origin: Origin | None, so
             holder._set_origins(None, {key: origin})
         elif source is not None:
             holder._add_past({key: [Step(source, None, dict.__getitem__(holder, key))]})
+
+
+def _with_past(value: ConfigDict, past: list[Step], in_place: bool) -> ConfigDict:
+    """Hand what a dict was before it was assigned anew down to its items, which are merged one by one."""
+    value = value if in_place else value.copy()
+    for one in past:
+        for key, item in dict.items(one.value) if isinstance(one.value, dict) else ():
+            if key in value:
+                where = origin_of(one.value, key)
+                value._add_past({key: [one._replace(value=item) if where is None else step(where, item)]})
+    return value
 
 
 def _without_delete(value: Any, in_place: bool) -> Any:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher, get_close_matches
 from typing import Any
 
-from mmengine.config.config_dict import ConfigDict
+from mmengine.config.config_dict import DELETE_KEY, ConfigDict
 from mmengine.config.errors import ConfigKeyError, ConfigTypeError
-from mmengine.utils.suggest import did_you_mean
+from mmengine.interfaces import Origin
+from mmengine.utils.suggest import did_you_mean, nearest
 
 #: how much a new key must resemble one that is there for being taken for a slip; `test_cfg` is no slip of `train_cfg`
 _SLIP = 0.85
@@ -19,7 +20,8 @@ def nested(options: Mapping[str, Any]) -> ConfigDict:
     new = ConfigDict()
     for full_key, value in options.items():
         if not isinstance(full_key, str):
-            raise ConfigTypeError(f'The key of an option is a text such as "model.depth", but got {full_key!r}')
+            raise ConfigTypeError(f'The key of an option is a text such as "model.depth", but got {full_key!r}'
+                                  ).at(None, str(full_key))
         *parents, last = full_key.split('.')
         holder = new
         for part in parents:
@@ -57,7 +59,12 @@ def _full(path: str, names: Iterable[str]) -> list[str]:
 def nearest_path(cfg: Any, path: str) -> tuple[str, str]:
     """Find the part of a path that is not in a config; give it, and what it may have meant."""
     missing, holder = _descend(cfg, path) or (path, None)
-    return missing, did_you_mean(missing, _full(missing, _keys(holder)))
+    return missing, did_you_mean(missing, _near(missing, holder))
+
+
+def _near(missing: str, holder: Any) -> list[str]:
+    """List the keys beside a path that is not there which it may have meant; what they share does not count."""
+    return _full(missing, nearest(missing.rpartition('.')[2], _keys(holder)))
 
 
 def check_new_keys(options: Mapping[str, Any], cfg: Any, may_be_new: bool) -> None:
@@ -71,20 +78,35 @@ def check_new_keys(options: Mapping[str, Any], cfg: Any, may_be_new: bool) -> No
     Raises:
         ConfigKeyError: There is such a key, and keys may not be new.
     """
+    replaced = [option.rpartition('.')[0] for option in options if option.rpartition('.')[2] == DELETE_KEY]
     for option in options:
         found = _descend(cfg, option)
-        if found is None:
+        if found is None or any(f'{option}.'.startswith(f'{path}.') for path in replaced):
             continue
         missing, holder = found
+        if not isinstance(holder, (dict, list, tuple)):
+            continue  # merging says what is wrong with a key that leads into a number
         last = missing.rpartition('.')[2]
         if not may_be_new:
-            hint = did_you_mean(missing, _full(missing, _keys(holder)))
-            raise ConfigKeyError(f'The option {option!r} sets {missing!r}, which the config does not have.{hint}')
-        near = get_close_matches(last, _keys(holder), cutoff=0.7) if isinstance(holder, dict) else []
-        meant = [name for name in near if _is_slip(last, name)]
+            near = _near(missing, holder)
+            raise ConfigKeyError(f'The option {option!r} sets {missing!r}, which the config does not have.'
+                                 f'{did_you_mean(missing, near)}{_set_at(cfg, near)}'
+                                 ).at(_place(cfg, near), option)
+        close = get_close_matches(last, _keys(holder), cutoff=0.7) if isinstance(holder, dict) else []
+        meant = _full(missing, [name for name in close if _is_slip(last, name)])[:1]
         if meant:
-            text = f'The option {option!r} adds {missing!r} beside {_full(missing, meant)[0]!r}: is that meant?'
+            text = f'The option {option!r} adds {missing!r} beside {meant[0]!r}: is that meant?{_set_at(cfg, meant)}'
             warnings.warn(text, UserWarning, stacklevel=3)
+
+
+def _place(cfg: Any, paths: list[str]) -> Origin | None:
+    return cfg.origin_of(paths[0]) if paths and isinstance(cfg, ConfigDict) else None
+
+
+def _set_at(cfg: Any, paths: list[str]) -> str:
+    """Say where the nearest key is, at the end of a message."""
+    where = _place(cfg, paths)
+    return '' if where is None else f' {paths[0]!r} is at {where}.'
 
 
 def _is_slip(one: str, other: str) -> bool:

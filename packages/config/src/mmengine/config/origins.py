@@ -7,110 +7,70 @@ traceback shows the lines of the file.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
-from typing import Any, NamedTuple
+from typing import Any
 
+from mmengine.config.recorder import RECORDER_NAME, Places, Recorder
 from mmengine.interfaces import Origin, origin_of
 
-#: the name under which a running config sees its recorder
-RECORDER_NAME = '__origins__'
 #: methods of a dict or a list that change it
 _CHANGERS = frozenset({'update', 'setdefault', 'merge', 'append', 'extend', 'insert'})
 
 
-class Record(NamedTuple):
-    """Where a plain dict is written, and its keys; holding the dict keeps its id its own."""
-
-    value: Any
-    origin: Origin | None
-    keys: dict[Any, Origin]
-
-
-#: id -> record, of the plain dicts in the configs that are being loaded
-RECORDED: dict[int, Record] = {}
-
-
-class Recorder:
-    """Notes what a config file makes, while it runs."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.names: dict[str, Origin] = {}
-        self.places: list[tuple[Origin, dict[Any, Origin]]] = []
-        self._ids: list[int] = []
-
-    def place(self, line: int, keys: dict[Any, int]) -> int:
-        """Note, before the file runs, a place where a dict is written; give its number."""
-        self.places.append((Origin(self.file, line), {key: Origin(self.file, at) for key, at in keys.items()}))
-        return len(self.places) - 1
-
-    def made(self, value: Any, place: int) -> Any:
-        """Note that `value` was made at a place, and give it on."""
-        if type(value) is dict:
-            origin, keys = self.places[place]
-            inner = {key: keys.get(key, origin) for key in value}
-            self._add(Record(value, origin, inner))
-        return value
-
-    def named(self, name: str, line: int) -> None:
-        """Note that a name was assigned."""
-        self.names[name] = Origin(self.file, line)
-
-    def changed(self, holder: Any, key: Any, line: int) -> None:
-        """Note that an item of a dict was assigned."""
-        origin = Origin(self.file, line)
-        if type(holder) is dict:
-            if id(holder) not in RECORDED:
-                self._add(Record(holder, None, {}))
-            RECORDED[id(holder)].keys[key] = origin
-        elif hasattr(type(holder), '_set_origins'):
-            holder._set_origins(None, {key: origin})
-
-    def filled(self, holder: Any, line: int) -> None:
-        """Note that a method changed a dict: what has no origin yet came from there."""
-        origin = Origin(self.file, line)
-        if type(holder) is dict and id(holder) in RECORDED:
-            known = RECORDED[id(holder)].keys
-            known.update({key: origin for key in holder if key not in known})
-        elif hasattr(type(holder), '_set_origins'):
-            holder._set_origins(None, {key: origin for key in dict.keys(holder) if holder.origin_of(key) is None})
-
-    @staticmethod
-    def copied(value: Any) -> Any:
-        """Give a copy of a value of the base, in place of `{{ _base_.key }}`."""
-        return deepcopy(value)
-
-    def line_of_key(self, value: Any, key: Any) -> int:
-        """Give the line of a key in a dict that was noted."""
-        record = RECORDED.get(id(value))
-        return record.keys[key].line if record and key in record.keys else 1
-
-    def _add(self, record: Record) -> None:
-        RECORDED[id(record.value)] = record
-        self._ids.append(id(record.value))
-
-    def close(self) -> None:
-        """Forget the dicts."""
-        for ident in self._ids:
-            RECORDED.pop(ident, None)
-
-
 @contextmanager
-def recording(file: str) -> Iterator[Recorder]:
-    """Have a recorder for one file, whose records end with the block."""
-    recorder = Recorder(file)
+def recording(file: str, keep: Callable[[Any], Any]) -> Iterator[Recorder]:
+    """Have a recorder for one file, whose records end with the block.
+
+    Args:
+        file: The file.
+        keep: Copies a value that is about to be changed.
+    """
+    recorder = Recorder(file, keep)
     try:
         yield recorder
     finally:
         recorder.close()
 
 
-def instrument(tree: ast.Module, recorder: Recorder) -> ast.Module:
-    """Change the tree of a config so that it tells the recorder what it makes."""
-    tree.body = _Instrument(recorder).block(tree.body)
+def instrument(tree: ast.Module, places: Places) -> ast.Module:
+    """Change the tree of a config so that it tells its recorder what it makes; note the places in advance."""
+    places.again.update(_assigned_again(tree.body))
+    tree.body = _Instrument(places).block(tree.body)
     return tree
+
+
+def _assigned_again(statements: list[ast.stmt]) -> Iterator[str]:
+    """Find the names that a file assigns more than once."""
+    seen: set[str] = set()
+    for name in _assigned(statements):
+        if name in seen:
+            yield name
+        seen.add(name)
+
+
+def _assigned(statements: list[ast.stmt]) -> Iterator[str]:
+    for statement in statements:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        for target in _targets(statement):
+            if isinstance(target, ast.Name):
+                yield target.id
+        blocks = [getattr(statement, field, []) for field in ('body', 'orelse', 'finalbody')]
+        blocks += [handler.body for handler in getattr(statement, 'handlers', [])]
+        for block in blocks * (2 if isinstance(statement, (ast.For, ast.While)) else 1):
+            yield from _assigned(block)
+
+
+def _targets(statement: ast.stmt) -> list[ast.expr]:
+    """List what a statement assigns."""
+    found: Iterable[ast.expr] = ()
+    if isinstance(statement, ast.Assign):
+        found = statement.targets
+    elif isinstance(statement, ast.For) or (isinstance(statement, (ast.AugAssign, ast.AnnAssign)) and statement.value):
+        found = [statement.target]
+    return [single for target in found
+            for single in (target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target])]
 
 
 _LOAD = ast.Load()
@@ -124,16 +84,20 @@ _HOLDING = {ast.keyword: ('value',), ast.List: ('elts',), ast.Tuple: ('elts',), 
 class _Instrument:
     """A walk over a tree by hand, since `ast.NodeTransformer` takes several times as long."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self.recorder = recorder
+    def __init__(self, places: Places) -> None:
+        self.places = places
 
     def block(self, statements: list[ast.stmt]) -> list[ast.stmt]:
         found: list[ast.stmt] = []
         for statement in statements:
-            found.append(statement)
+            before, after = _notes(statement)
             if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 self.inside(statement)
-            found.extend(self.notes(statement))
+            for note in before:
+                found.append(ast.Expr(note, lineno=statement.lineno, col_offset=statement.col_offset))
+            found.append(statement)
+            for note in after:
+                found.append(ast.Expr(note, lineno=statement.lineno, col_offset=statement.col_offset))
         return found
 
     def inside(self, node: ast.AST) -> None:
@@ -159,46 +123,53 @@ class _Instrument:
             keys = {keyword.arg: keyword.lineno for keyword in node.keywords if keyword.arg is not None}
         else:
             return node
-        place = self.recorder.place(node.lineno, keys)
+        place = self.places.add(node.lineno, keys)
         return call_recorder('made', node, [node, _constant(place, node)])
 
-    def notes(self, statement: ast.stmt) -> Iterator[ast.stmt]:
-        """Give the statements to run after one that assigns."""
-        if isinstance(statement, ast.Assign):
-            targets = statement.targets
-        elif isinstance(statement, (ast.AugAssign, ast.AnnAssign)):
-            targets = [statement.target] if statement.value else []
-        elif isinstance(statement, ast.For):
-            targets = [statement.target]
-        elif isinstance(statement, ast.Expr):
-            yield from self.change(statement)
-            return
-        else:
-            return
-        for target in targets:
-            for single in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
-                note = self.note(single)
-                if note is not None:
-                    yield ast.Expr(note, lineno=statement.lineno, col_offset=statement.col_offset)
 
-    def note(self, target: ast.expr) -> ast.expr | None:
+_Notes = tuple[list[ast.expr], list[ast.expr]]
+
+
+def _notes(statement: ast.stmt) -> _Notes:
+    """Write what is to be noted before and after a statement that assigns or changes something."""
+    if isinstance(statement, ast.Expr):
+        return _notes_of_call(statement.value)
+    before: list[ast.expr] = []
+    after: list[ast.expr] = []
+    for target in _targets(statement):
         line = _constant(target.lineno, target)
+        place = _place_of(target)
         if isinstance(target, ast.Name):
-            return call_recorder('named', target, [_constant(target.id, target), line])
-        if isinstance(target, ast.Attribute) and _is_pure(target.value):
-            return call_recorder('changed', target, [_loaded(target.value), _constant(target.attr, target), line])
-        if isinstance(target, ast.Subscript) and _is_pure(target.value) and isinstance(target.slice, ast.Constant):
-            return call_recorder('changed', target, [_loaded(target.value), target.slice, line])
-        return None
+            # The variable of a loop that never ran has no value.
+            value = [] if isinstance(statement, ast.For) else [_loaded(target)]
+            after.append(call_recorder('named', target, [_constant(target.id, target), line, *value]))
+        elif place is not None:
+            before.append(call_recorder('changing', target, [_later(place[0]), place[1]]))
+            after.append(call_recorder('changed', target, [*place, line]))
+    return before, after
 
-    @staticmethod
-    def change(statement: ast.Expr) -> Iterator[ast.stmt]:
-        call = statement.value
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in _CHANGERS \
-                and _is_pure(call.func.value):
-            line = _constant(statement.lineno, statement)
-            note = call_recorder('filled', statement, [_loaded(call.func.value), line])
-            yield ast.Expr(note, lineno=statement.lineno, col_offset=statement.col_offset)
+
+def _notes_of_call(call: ast.expr) -> _Notes:
+    """Write the notes around the call of a method that changes a dict or a list, such as `model.update(depth=50)`."""
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or call.func.attr not in _CHANGERS:
+        return [], []
+    holder = call.func.value
+    place = _place_of(holder) or ((_constant(None, holder), _constant(holder.id, holder))
+                                  if isinstance(holder, ast.Name) else None)
+    if place is None:
+        return [], []
+    line = _constant(call.lineno, call)
+    return ([call_recorder('filling', call, [_later(_loaded(holder)), line])],
+            [call_recorder('filled', call, [_loaded(holder), line, *place])])
+
+
+def _place_of(target: ast.expr) -> tuple[ast.expr, ast.expr] | None:
+    """Find the dict that has an item or an attribute, and the key, if both can be read once more without any effect."""
+    if isinstance(target, ast.Attribute) and _is_pure(target.value):
+        return _loaded(target.value), _constant(target.attr, target)
+    if isinstance(target, ast.Subscript) and _is_pure(target.value) and isinstance(target.slice, ast.Constant):
+        return _loaded(target.value), target.slice
+    return None
 
 
 def find_origin(holder: Any, path: str, above: Origin | None = None) -> Origin | None:
@@ -237,6 +208,12 @@ def _loaded(node: ast.expr) -> ast.expr:
     else:
         new = ast.Name(node.id, ast.Load()) if isinstance(node, ast.Name) else node
     return ast.copy_location(new, node)
+
+
+def _later(node: ast.expr) -> ast.Lambda:
+    """Write a function that reads a node, so that an error of it is left to the statement itself."""
+    arguments = ast.arguments([], [], None, [], [], None, [])
+    return ast.Lambda(arguments, node, lineno=node.lineno, col_offset=node.col_offset)
 
 
 def _constant(value: Any, where: Any) -> ast.Constant:

@@ -12,6 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from mmengine.config.config_dict import ATOMS, DICTS, ConfigDict
+from mmengine.config.errors import ConfigKeyError
+from mmengine.config.history import Step, step
+from mmengine.config.recorder import RECORDER_NAME
+from mmengine.config.templates import base_value, put_base_values_into_text
 from mmengine.interfaces import Origin
 
 #: the name of the bases of a file, to itself
@@ -21,6 +25,7 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.FloorDiv: operator.floordiv,
 }
 _SUMMABLE = frozenset({int, float, str, list, tuple})
+_FORMATTED = frozenset({int, float, str, bool, type(None)})
 #: a product of a list or a string that is longer is left to be run, which says where it is when memory does not suffice
 _MOST = 10**6
 
@@ -72,6 +77,7 @@ class _Reader:
         self.base = base
         self.names: dict[str, Any] = {}
         self.lines: dict[int, Origin] = {}
+        self.past: dict[Any, list[Step]] = {}
 
     def read(self, tree: ast.Module) -> ConfigDict:
         origins: dict[Any, Origin] = {}
@@ -83,6 +89,7 @@ class _Reader:
         cfg = ConfigDict()
         dict.update(cfg, self.names)
         cfg._start_origins(self.at(1), origins)
+        cfg._add_past(self.past)
         return cfg
 
     def assign(self, statement: ast.Assign, origins: dict[Any, Origin]) -> None:
@@ -90,8 +97,11 @@ class _Reader:
         for index, target in enumerate(statement.targets):
             if type(target) is not ast.Name or target.id in (BASE_KEY, 'dict') or target.id.startswith('__'):
                 raise NotPlainError
-            self.names[target.id] = rebuilt(value) if index else value
-            origins[target.id] = self.at(target.lineno)
+            name, origin = target.id, self.at(target.lineno)
+            if name in origins and origins[name] is not origin:
+                self.past.setdefault(name, []).append(step(origins[name], self.names[name]))
+            self.names[name] = rebuilt(value) if index else value
+            origins[name] = origin
 
     def at(self, line: int) -> Origin:
         origin = self.lines.get(line)
@@ -114,7 +124,9 @@ class _Reader:
             return rebuilt(self.names[node.id])
         raise NotPlainError
 
-    def call(self, node: ast.Call) -> ConfigDict:
+    def call(self, node: ast.Call) -> Any:
+        if type(node.func) is ast.Attribute:
+            return self.base_value(node, node.func)
         if type(node.func) is not ast.Name or node.func.id != 'dict' or node.args:
             raise NotPlainError
         new, origins, value, at = ConfigDict(), {}, self.value, self.at
@@ -133,6 +145,33 @@ class _Reader:
             origins[key] = at(keyword.lineno)
         new._start_origins(at(node.lineno), origins)
         return new
+
+    def base_value(self, node: ast.Call, method: ast.Attribute) -> Any:
+        """Read what stands in place of `{{ _base_.key }}`."""
+        if type(method.value) is not ast.Name or method.value.id != RECORDER_NAME:
+            raise NotPlainError
+        try:
+            dotted, where = self.key(node.args[0]), self.at(node.lineno)
+            if method.attr == 'text':
+                return put_base_values_into_text(dotted, self.base, where)
+            return rebuilt(base_value(self.base, dotted, where))
+        except ConfigKeyError as error:
+            raise NotPlainError from error
+
+    def joined(self, node: ast.JoinedStr) -> str:
+        """Read an f-string of texts and numbers."""
+        parts = []
+        for part in node.values:
+            inner = part
+            if type(part) is ast.FormattedValue:
+                if part.conversion != -1 or part.format_spec is not None:
+                    raise NotPlainError
+                inner = part.value
+            value = self.value(inner)
+            if type(value) not in _FORMATTED:
+                raise NotPlainError
+            parts.append(format(value))
+        return ''.join(parts)
 
     def dict_display(self, node: ast.Dict) -> ConfigDict:
         new, origins = ConfigDict(), {}
@@ -201,5 +240,5 @@ def _size(value: Any) -> int:
 _READ: dict[type, Callable[[Any, Any], Any]] = {
     ast.Name: _Reader.name, ast.Call: _Reader.call, ast.Dict: _Reader.dict_display, ast.List: _Reader.list_display,
     ast.Tuple: _Reader.tuple_display, ast.UnaryOp: _Reader.unary, ast.BinOp: _Reader.binary,
-    ast.Attribute: _Reader.inside, ast.Subscript: _Reader.inside,
+    ast.JoinedStr: _Reader.joined, ast.Attribute: _Reader.inside, ast.Subscript: _Reader.inside,
 }

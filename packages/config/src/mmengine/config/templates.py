@@ -9,6 +9,8 @@ from copy import deepcopy
 from typing import Any
 
 from mmengine.config.errors import ConfigKeyError
+from mmengine.interfaces import Origin
+from mmengine.utils.suggest import did_you_mean
 
 _ENVIRONMENT = re.compile(r'''\{\{\s*(?P<quote>['"]?)\s*\$\s*(?P<name>\w+)\s*(?::\s*(?P<default>[^\s'"}]*))?\s*'''
                           r'''(?P=quote)\s*\}\}''')
@@ -42,15 +44,12 @@ def substitute_environment(text: str, filename: str = '') -> tuple[str, dict[str
             return os.environ[name]
         if default:
             return str(default)
-        where = f' ({filename}:{_line_of(text, match)})' if filename else ''
-        raise ConfigKeyError(f'The environment variable {name!r} is not set and has no default{where}. '
-                             f'Set it, or write {{{{ ${name}:default }}}}')
+        where = Origin(filename, text.count('\n', 0, match.start()) + 1) if filename else None
+        raise ConfigKeyError(f'The environment variable {name!r} is not set and has no default'
+                             f'{f" ({where})" if where else ""}. Set it, or write {{{{ ${name}:default }}}}'
+                             ).at(where, name)
 
     return _ENVIRONMENT.sub(value_of, text), found
-
-
-def _line_of(text: str, match: re.Match[str]) -> int:
-    return text.count('\n', 0, match.start()) + 1
 
 
 def mark_base_values(text: str) -> tuple[str, dict[str, str]]:
@@ -102,18 +101,37 @@ def _put_into_text(text: str, keys: dict[str, str], base: Any) -> Any:
     return text
 
 
-def put_base_values_into_text(text: str, base: Any) -> str:
+def has_base_values(text: str) -> bool:
+    """Tell whether a text has `{{ _base_.key }}` in it."""
+    return _BASE.search(text) is not None
+
+
+def where_base_value(text: str, dotted: str, filename: str) -> Origin:
+    """Find where a text has `{{ _base_.key }}`."""
+    start = next((match.start() for match in _BASE.finditer(text) if match[1] == dotted), 0)
+    return Origin(filename, text.count('\n', 0, start) + 1)
+
+
+def put_base_values_into_text(text: str, base: Any, where: Origin | None = None) -> str:
     """Put the values of the base into a string that has `{{ _base_.key }}` in it."""
-    return _BASE.sub(lambda match: str(base_value(base, match[1])), text)
+    return _BASE.sub(lambda match: str(base_value(base, match[1], where)), text)
 
 
-def base_value(base: Any, dotted: str) -> Any:
-    """Read a value of the base by its dotted key."""
+def base_value(base: Any, dotted: str, where: Origin | None = None) -> Any:
+    """Read a value of the base by its dotted key.
+
+    Args:
+        base: The values of the base.
+        dotted: The key.
+        where: Where a config asks for it.
+    """
     value = base
     for key in dotted.split('.'):
         try:
             value = value[int(key) if isinstance(value, (list, tuple)) else key]
         except (KeyError, IndexError, ValueError, TypeError) as error:
-            raise ConfigKeyError(f'The base has no value at _base_.{dotted}: {key!r} is not there') from error
+            near = did_you_mean(key, map(str, dict.keys(value))) if isinstance(value, dict) else ''
+            raise ConfigKeyError(f'The base has no value at _base_.{dotted}: {key!r} is not there'
+                                 f'{f" ({where})" if where else ""}.{near}').at(where, dotted) from error
     return value
 

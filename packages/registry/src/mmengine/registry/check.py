@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 from mmengine.interfaces import Origin, origin_of
@@ -11,6 +12,8 @@ from mmengine.registry.node import REGISTRIES, RegistryNode
 from mmengine.utils import get_object_from_string
 from mmengine.utils.suggest import did_you_mean
 
+#: how much an argument must resemble one that is named, where a class takes any; `out_dir` and `out_dirs` do
+_SLIP = 0.9
 #: keys that are taken out of a config before the class is called, everywhere and by registry
 _TAKEN_OUT = frozenset({'type', '_scope_', '_delete_'})
 _TAKEN_OUT_OF = {
@@ -47,7 +50,7 @@ class Finding(NamedTuple):
 
 
 def check_config(cfg: Any) -> list[Finding]:
-    """List every unknown `type`, unknown argument and missing argument of a config.
+    """List every unknown `type`, unknown argument and missing argument of a config, and scopes that cannot be asked.
 
     The modules that register the named classes are imported, and nothing is constructed. A dict whose `type` is found
     is checked against the signature of that.
@@ -56,7 +59,32 @@ def check_config(cfg: Any) -> list[Finding]:
         cfg: The config.
     """
     scope = cfg.get('default_scope') if isinstance(cfg.get('default_scope'), str) else None
-    return list(_walk(cfg, '', '', scope))
+    findings = list(_walk(cfg, '', '', scope))
+    # First, as it explains many of the others.
+    return [*_scopes(cfg, '', set()), *findings]
+
+
+def _scopes(value: Any, path: str, seen: set[str]) -> Iterator[Finding]:
+    """Find scopes whose registries cannot be asked, each once."""
+    if isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _scopes(item, f'{path}.{index}', seen)
+    if not isinstance(value, Mapping) and path:
+        return
+    for key in list(value):
+        inner = f'{path}.{key}' if path else str(key)
+        try:
+            item = value[key]
+        except Exception:  # a lazily imported object, which `_walk` reports
+            continue
+        if isinstance(item, str) and key in ('default_scope', '_scope_') and item not in seen:
+            seen.add(item)
+            if all(node.scope != item for node in list(REGISTRIES)):
+                reason = import_registries(item)
+                if reason is not None:
+                    text = f'the scope {item!r} cannot be asked: {reason}'
+                    yield Finding('scope', inner, origin_of(value, key), text)
+        yield from _scopes(item, inner, seen)
 
 
 def _walk(value: Any, path: str, kind: str, scope: str | None) -> Iterator[Finding]:
@@ -75,7 +103,8 @@ def _walk(value: Any, path: str, kind: str, scope: str | None) -> Iterator[Findi
         try:
             item = value[key]
         except Exception as error:  # a lazily imported object; whatever its import runs into is the finding
-            yield Finding('import', inner, origin_of(value, key), str(error))
+            if key != 'type':  # which has been looked at
+                yield Finding('import', inner, origin_of(value, key), str(error))
             continue
         yield from _walk(item, inner, _REGISTRY_OF.get(str(key), kind), scope)
 
@@ -98,18 +127,30 @@ def _check_arguments(cfg: Any, target: Callable[..., Any], path: str, kind: str)
     name = getattr(target, '__name__', repr(target))
     taken = _TAKEN_OUT_OF.get(kind, set())
     given = [str(key) for key in cfg if key not in _TAKEN_OUT and key not in taken]
-    if not takes_any(target):
-        valid = {parameter.name for parameter in valid_arguments(target)}
-        for key in given:
-            if key not in valid:
-                yield Finding('argument', f'{path}.{key}' if path else key, origin_of(cfg, key) or origin_of(cfg),
-                              f'{name} has no argument {key!r}.{suggest_argument(target, key)}')
+    valid = {parameter.name for parameter in valid_arguments(target)}
+    for key in given:
+        where = f'{path}.{key}' if path else key, origin_of(cfg, key) or origin_of(cfg)
+        if key in valid:
+            continue
+        if not takes_any(target):
+            text = f'{name} has no argument {key!r}.{suggest_argument(target, key)}'
+            yield Finding('argument', *where, text)
+        elif any(_is_slip(key, known) for known in valid):
+            text = f'{name} takes any argument, but names none {key!r}.{suggest_argument(target, key)}'
+            yield Finding('argument', *where, text)
     # A part whose sizes the class around it hands in; a function that is called with more later.
     if (path.endswith('_cfg') and kind != 'loop') or kind == 'function':
         return
     for key in missing_arguments(target, given):
         if key not in _HANDED_IN.get(kind, ()):
             yield Finding('missing', path, origin_of(cfg), f'{name} needs the argument {key!r}, which is not given.')
+
+
+def _is_slip(key: str, known: str) -> bool:
+    """Tell whether two names differ by so little that one is taken for the other; digits may always differ."""
+    digits = str.maketrans('', '', '0123456789')
+    one, other = key.translate(digits), known.translate(digits)
+    return one != other and SequenceMatcher(None, one, other).ratio() >= _SLIP
 
 
 def _find(name: str, kind: str, scope: str | None) -> Any:

@@ -31,7 +31,8 @@ def construct(target: Callable[..., Any], arguments: dict[str, Any], cfg: Any) -
     try:
         return call(**arguments)
     except TypeError as e:
-        text = _wrong_arguments(target, arguments, cfg, e)
+        # A type of the class's own is kept, whatever it is about.
+        text = _wrong_arguments(target, arguments, cfg, e) if type(e) is TypeError else None
         if text is None:
             add_context(e, _context(target, cfg))
             raise
