@@ -1,7 +1,6 @@
 """Parameters, multiply-adds and activations of a model."""
 from __future__ import annotations
 
-import typing
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -65,8 +64,8 @@ class FlopAnalyzer(JitModelAnalysis):
 
     Convolutions, matrix products and linear layers, einsum, attention, recurrent layers, normalisations, interpolation
     and adaptive pooling are counted. Other operations are listed by `unsupported_ops`; `set_op_handle` adds them.
-    The numbers are those of fvcore, with these exceptions, where fvcore's are too low: the operations `BEYOND_FVCORE`, convolutions
-    with `padding='same'`, and matrix products whose first operand is broadcast.
+    The numbers are those of fvcore, but for what that leaves out: the operations `BEYOND_FVCORE`, `nn.RNNCell`,
+    convolutions with `padding='same'`, and the broadcasting of the first operand of a matrix product.
 
     Args:
         model: The model, in training or evaluation mode; on the device 'meta' nothing is computed.
@@ -106,7 +105,7 @@ class ActivationAnalyzer(JitModelAnalysis):
 
 
 def flop_count(model: nn.Module, inputs: tuple[Any, ...], supported_ops: Mapping[str, Handle] | None = None
-               ) -> tuple[typing.DefaultDict[str, float], Counter[str]]:
+               ) -> tuple[defaultdict[str, float], Counter[str]]:
     """Count the multiply-adds of a forward pass.
 
     Args:
@@ -121,7 +120,7 @@ def flop_count(model: nn.Module, inputs: tuple[Any, ...], supported_ops: Mapping
 
 
 def activation_count(model: nn.Module, inputs: tuple[Any, ...], supported_ops: Mapping[str, Handle] | None = None
-                     ) -> tuple[typing.DefaultDict[str, float], Counter[str]]:
+                     ) -> tuple[defaultdict[str, float], Counter[str]]:
     """Count the activations of a forward pass.
 
     Args:
@@ -136,23 +135,23 @@ def activation_count(model: nn.Module, inputs: tuple[Any, ...], supported_ops: M
 
 
 def _in_units(analysis: JitModelAnalysis, supported_ops: Mapping[str, Handle] | None,
-              unit: float) -> tuple[typing.DefaultDict[str, float], Counter[str]]:
+              unit: float) -> tuple[defaultdict[str, float], Counter[str]]:
     analysis.set_op_handle(**(supported_ops or {}))
     counts = {name: count / unit for name, count in analysis.by_operator().items()}
     return defaultdict(float, counts), analysis.unsupported_ops()
 
 
-def parameter_count(model: nn.Module) -> typing.DefaultDict[str, int]:
+def parameter_count(model: nn.Module) -> defaultdict[str, int]:
     """Count the parameters of a model.
 
     Args:
         model: The model.
 
     Returns:
-        Numbers of elements by the name of each parameter and module, '' for the model. A parameter that is used in several
-        places counts once, under its first name.
+        Numbers of elements by the name of each parameter and module, '' for the model. A parameter that is used in
+        several places counts once, under its first name.
     """
-    counts: typing.DefaultDict[str, int] = defaultdict(int)
+    counts: defaultdict[str, int] = defaultdict(int)
     for name, parameter in model.named_parameters():
         parts = name.split('.')
         for end in range(len(parts) + 1):

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import copy
 import logging
-import typing
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import torch
 from torch import nn
+from torch.jit._trace import TracerWarning
 
 from mmengine.analysis.jit_handles import Handle
 from mmengine.analysis.recording import Inputs, Operation, Recording, record
@@ -22,13 +22,13 @@ from mmengine.utils.suggest import did_you_mean
 Analysis = TypeVar('Analysis', bound='JitModelAnalysis')
 
 #: Operations that move, shape, compare or make data, or are as good as free: nothing is said when they have no handle.
-_IGNORED_OPS = {f'aten::{name}' for name in '''
+_IGNORED_OPS = {f'aten::{name}' for name in re.findall(r'\S+', '''
     Int ScalarImplicit __and__ _local_scalar_dense alias arange bitwise_not cat chunk clamp clamp_ constant_pad_nd
     contiguous copy_ detach detach_ dropout empty eq expand flatten floor floor_divide full full_like gather ge gt index
     index_put_ item lift_fresh masked_fill max narrow new_empty new_full new_zeros nonzero ones permute relu relu_
     remainder reshape roll select size slice split split_with_sizes squeeze stack t to transpose type_as unbind
     unsqueeze unsqueeze_ view zeros zeros_like
-'''.split()}
+''')}
 _ANCESTOR_MODES = ('owner', 'caller')
 _TRACER_WARNINGS = ('all', 'none', 'no_tracer_warning')
 
@@ -274,7 +274,7 @@ class JitModelAnalysis:
 
 
 def _count(operation: Operation, handle: Handle) -> Counter[str]:
-    found: typing.Any = handle(operation.inputs, operation.outputs)
+    found: Any = handle(operation.inputs, operation.outputs)
     return found if isinstance(found, Counter) else Counter({operation.kind.rpartition('::')[2]: found})
 
 
@@ -303,5 +303,5 @@ def _shown(mode: str) -> Iterator[None]:
         if mode == 'none':
             warnings.simplefilter('ignore')
         elif mode == 'no_tracer_warning':
-            warnings.filterwarnings('ignore', category=torch.jit.TracerWarning)
+            warnings.filterwarnings('ignore', category=TracerWarning)
         yield

@@ -1,11 +1,10 @@
 """How many multiply-adds, or how many activations, an operation costs.
 
-A handle is a function of what an operation takes and gives, two lists of `mmengine.analysis.values.Value`, to a number, or to
-a counter of numbers by name. One multiply-add is one flop.
+A handle is a function of what an operation takes and gives, two lists of `mmengine.analysis.values.Value`, to a number,
+or to a counter of numbers by name. One multiply-add is one flop.
 """
 from __future__ import annotations
 
-import typing
 from collections import Counter
 from collections.abc import Callable
 from math import prod
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-Handle = Callable[[list[Any], list[Any]], typing.Union[typing.Counter[str], int, float]]
+Handle = Callable[[list[Any], list[Any]], Counter[str] | int | float]
 
 
 def get_shape(val: Any) -> list[int] | None:
@@ -36,7 +35,7 @@ def generic_activation_jit(op_name: str | None = None) -> Handle:
     Args:
         op_name: Name to count under, by default that of the operation.
     """
-    def count(inputs: list[Any], outputs: list[Any]) -> typing.Counter[str] | int:
+    def count(inputs: list[Any], outputs: list[Any]) -> Counter[str] | int:
         size = prod(_shape(outputs[0]))
         return size if op_name is None else Counter({op_name: size})
 
@@ -80,7 +79,7 @@ def conv_flop_count(x_shape: list[int], w_shape: list[int], out_shape: list[int]
     return x_shape[0] * prod(w_shape) * places
 
 
-def conv_flop_jit(inputs: list[Any], outputs: list[Any]) -> typing.Counter[str]:
+def conv_flop_jit(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
     """Count a convolution, of any number of dimensions, groups and strides, transposed or not."""
     flops = conv_flop_count(_shape(inputs[0]), _shape(inputs[1]), _shape(outputs[0]), bool(inputs[6].toIValue()))
     return Counter({'conv': flops})
@@ -139,7 +138,7 @@ def norm_flop_counter(affine_arg_index: int, input_arg_index: int = 0) -> Handle
     return count
 
 
-def batchnorm_flop_jit(inputs: list[Any], outputs: list[Any]) -> int | float | typing.Counter[str]:
+def batchnorm_flop_jit(inputs: list[Any], outputs: list[Any]) -> int | float | Counter[str]:
     """Count a batch normalisation: as `norm_flop_counter` in training, 1 flop an element (2 with weights) after it."""
     if inputs[5].toIValue():
         return norm_flop_counter(affine_arg_index=1)(inputs, outputs)

@@ -79,7 +79,7 @@ def _tree(module: nn.Module, name: str, indent: str, describe: Any, flops: JitMo
     for key, child in module.named_children():
         path = f'{name}.{key}' if name else key
         lines.append(f'{inner}({key}): {_tree(child, path, inner, describe, flops)}')
-    kind = module._get_name()
+    kind = str(module._get_name())  # type: ignore[no-untyped-call]  # torch's own
     if lines == [f'{inner}{line}' for line in details]:
         return f'{kind}({", ".join(details)})' if len(details) < 2 else '\n'.join([f'{kind}(', *lines, f'{indent})'])
     return '\n'.join([f'{kind}(', *lines, f'{indent})'])
@@ -93,8 +93,8 @@ def get_model_complexity_info(model: nn.Module,
 
     Args:
         model: The model, in training or evaluation mode.
-        input_shape: Shape of one sample, (3, 224, 224) for example, or a sequence of such shapes for several arguments; it is
-            given as a batch of one, on the device and of the dtype of the model.
+        input_shape: Shape of one sample, (3, 224, 224) for example, or a sequence of such shapes for several arguments;
+            it is given as a batch of one, on the device and of the dtype of the model.
         inputs: Instead of it, arguments of the model: a tensor, a sequence of arguments, or a dict of them by keyword.
         show_table: Whether a table is drawn.
         show_arch: Whether the model is drawn as a tree.

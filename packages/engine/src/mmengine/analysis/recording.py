@@ -1,7 +1,8 @@
 """The operations of a forward pass, with the modules in which they happen.
 
-A pass is run and watched at torch's dispatcher, below autograd, where an operation such as a matrix product or an attention
-comes as a whole. Nothing is traced or compiled, so that any model that runs can be recorded, also on the device 'meta'.
+A pass is run and watched at torch's dispatcher, below autograd, where an operation such as a matrix product or an
+attention comes as a whole. Nothing is traced or compiled, so that any model that runs can be recorded, also on the
+device 'meta'.
 """
 from __future__ import annotations
 
@@ -20,12 +21,11 @@ from mmengine.analysis.values import Value
 
 Inputs = torch.Tensor | Sequence[Any] | Mapping[str, Any]
 
-#: Operations that are looked into: what they are made of is counted, as a trace has it.
+#: Operations that are looked into: what they are made of is counted, as in a trace (of some of them).
 _OPENED = {f'aten::{name}' for name in (
     'conv1d', 'conv2d', 'conv3d', 'conv_transpose1d', 'conv_transpose2d', 'conv_transpose3d', '_convolution_mode',
     'lstm_cell', 'gru_cell', 'rnn_tanh_cell', 'rnn_relu_cell')}
-#: The dispatcher's name -> the one that handles know from traces.
-_NAMES = {'aten::convolution': 'aten::_convolution'}
+_CONVOLUTION = 'aten::convolution'
 
 
 @dataclass
@@ -68,7 +68,7 @@ def record(model: nn.Module, inputs: Inputs, names: Mapping[nn.Module, str]) -> 
     """
     recorder = _Recorder()
     replicated = isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel))
-    target = model.module if replicated else model  # replicas run in threads, where nothing is seen
+    target: Any = model.module if replicated else model  # replicas run in threads, where nothing is seen
     with ExitStack() as stack:
         for module, name in names.items():
             stack.enter_context(_entering(module, name, recorder))
@@ -78,7 +78,7 @@ def record(model: nn.Module, inputs: Inputs, names: Mapping[nn.Module, str]) -> 
         stack.enter_context(_opaque_calls(recorder))
         stack.enter_context(torch.no_grad())
         # Not inference mode: tensors that a model keeps for later could not be trained with.
-        stack.enter_context(torch._C._AutoDispatchBelowAutograd())  # type: ignore[attr-defined]  # torch's stub lacks it
+        stack.enter_context(torch._C._AutoDispatchBelowAutograd())
         stack.enter_context(recorder)
         if isinstance(inputs, Mapping):
             target(**inputs)
@@ -87,9 +87,9 @@ def record(model: nn.Module, inputs: Inputs, names: Mapping[nn.Module, str]) -> 
     return recorder.recording
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's __init_subclass__
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's own
         self.recording = Recording()
         self.thread = threading.get_ident()
         self._modules: list[str] = []
@@ -116,6 +116,10 @@ class _Recorder(TorchDispatchMode):
             self.recording.operations.append(Operation(kind, tuple(self._modules), [Value(item) for item in inputs],
                                                        [Value(item) for item in results]))
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # torch would import its compiler in order to leave this out, seconds for nothing
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = func._schema.name
@@ -125,7 +129,12 @@ class _Recorder(TorchDispatchMode):
             if opened is not NotImplemented:
                 return opened
         outputs = func(*args, **kwargs)
-        self.add(_NAMES.get(name, name), _all_arguments(func, args, kwargs), outputs)
+        arguments = _all_arguments(func, args, kwargs)
+        if name == _CONVOLUTION:  # under the name, and with the arguments, that handles know from traces
+            cudnn = torch.backends.cudnn
+            name = 'aten::_convolution'
+            arguments += [cudnn.benchmark, cudnn.deterministic, cudnn.enabled, cudnn.allow_tf32]
+        self.add(name, arguments, outputs)
         return outputs
 
 

@@ -76,8 +76,8 @@ def statistics_rows(model: nn.Module, columns: Sequence[Mapping[str, str]], max_
                     show_param_shapes: bool) -> list[list[str]]:
     """Make the rows of a table of statistics of modules.
 
-    Modules about which there is nothing to say are left out, and a module whose only child says the same is shown as that
-    child.
+    Modules about which there is nothing to say are left out, and a module whose only child says the same is shown as
+    that child.
 
     Args:
         model: The model.

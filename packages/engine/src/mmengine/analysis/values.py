@@ -1,7 +1,7 @@
 """What an operation takes and gives, described without being held.
 
-Handles are functions of such values. They were written against the values of a graph of `torch.jit`, so these here answer
-to the same methods, also for handles of other libraries.
+Handles are functions of such values. They were written against the values of a graph of `torch.jit`, so these here
+answer to the same methods, also for handles of other libraries.
 """
 from __future__ import annotations
 
