@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,21 +13,13 @@ from typing import Any, TypeVar
 from torch import nn
 from torch.jit._trace import TracerWarning
 
-from mmengine.analysis.jit_handles import Handle
+from mmengine.analysis.jit_handles import _IGNORED_OPS, Handle
 from mmengine.analysis.recording import Inputs, Operation, Recording, record
 from mmengine.logging import print_log
 from mmengine.utils.suggest import did_you_mean
 
 Analysis = TypeVar('Analysis', bound='JitModelAnalysis')
 
-#: Operations that move, shape, compare or make data, or are as good as free: nothing is said when they have no handle.
-_IGNORED_OPS = {f'aten::{name}' for name in re.findall(r'\S+', '''
-    Int ScalarImplicit __and__ _local_scalar_dense alias arange bitwise_not cat chunk clamp clamp_ constant_pad_nd
-    contiguous copy_ detach detach_ dropout empty eq expand flatten floor floor_divide full full_like gather ge gt index
-    index_put_ item lift_fresh masked_fill max narrow new_empty new_full new_zeros nonzero ones permute relu relu_
-    remainder reshape roll select size slice split split_with_sizes squeeze stack t to transpose type_as unbind
-    unsqueeze unsqueeze_ view zeros zeros_like
-''')}
 _ANCESTOR_MODES = ('owner', 'caller')
 _TRACER_WARNINGS = ('all', 'none', 'no_tracer_warning')
 

@@ -5,6 +5,7 @@ or to a counter of numbers by name. One multiply-add is one flop.
 """
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from math import prod
@@ -13,6 +14,15 @@ from typing import Any
 import numpy as np
 
 Handle = Callable[[list[Any], list[Any]], Counter[str] | int | float]
+
+#: Operations that move, shape, compare or make data, or are as good as free: nothing is said when they have no handle.
+_IGNORED_OPS = {f'aten::{name}' for name in re.findall(r'\S+', '''
+    Int ScalarImplicit __and__ _local_scalar_dense alias arange bitwise_not cat chunk clamp clamp_ constant_pad_nd
+    contiguous copy_ detach detach_ dropout empty eq expand flatten floor floor_divide full full_like gather ge gt index
+    index_put_ item lift_fresh masked_fill max narrow new_empty new_full new_zeros nonzero ones permute relu relu_
+    remainder reshape roll select size slice split split_with_sizes squeeze stack t to transpose type_as unbind
+    unsqueeze unsqueeze_ view zeros zeros_like
+''')}
 
 
 def get_shape(val: Any) -> list[int] | None:
