@@ -243,6 +243,12 @@ class TestAnyModel:
         assert analyzer.total() == 64
         assert analyzer.unsupported_ops() == {'prim::CallFunction': 1}
 
+    def test_compiled_models_and_modules(self):
+        model = nn.Sequential(nn.Linear(4, 4), torch.compile(nn.Linear(4, 2), backend='eager'))
+        analyzer = quiet(FlopAnalyzer(torch.compile(model, backend='eager'), torch.rand(3, 4)))
+        assert analyzer.total() == 72
+        assert analyzer.by_module()['_orig_mod.1._orig_mod'] == 24
+
     @pytest.mark.parametrize('reentrant', [True, False])
     def test_activation_checkpointing(self, reentrant):
         model = Calling(lambda self, x: checkpoint(self.layer, x, use_reentrant=reentrant), layer=nn.Linear(4, 4))

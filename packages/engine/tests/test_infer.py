@@ -67,6 +67,7 @@ class ScalingInferencer(BaseInferencer):
 def registered():
     MODELS.register_module(module=ScalingModel, force=True)
     scopes = dict(DefaultScope._instance_dict)
+    DefaultScope._instance_dict.clear()
     yield
     MODELS.module_dict.pop('ScalingModel')
     DefaultScope._instance_dict.clear()
