@@ -30,6 +30,11 @@ def test_collect_env():
     assert {'sys.platform', 'CUDA available', 'PyTorch compiling details', 'OpenCV', 'GCC'} <= set(env)
 
 
+def test_version_of_opencv():
+    cv2 = pytest.importorskip('cv2', reason='OpenCV, whose version is compared, is not installed')
+    assert collect_env()['OpenCV'] == cv2.__version__
+
+
 def test_norms():
     assert is_norm(nn.BatchNorm2d(1))
     assert is_norm(nn.InstanceNorm1d(1))

@@ -23,6 +23,9 @@ DISTRIBUTIONS = {
     'hooks': 'mmparts-engine',
     'runner': 'mmparts-engine',
     '_strategy': 'mmparts-engine',
+    'infer': 'mmparts-engine',
+    'hub': 'mmparts-engine',
+    'analysis': 'mmparts-engine',
     'testing': 'mmparts-engine',
 }
 

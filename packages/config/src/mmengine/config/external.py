@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os.path as osp
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -48,9 +49,33 @@ def split_external(name: str) -> tuple[str, str]:
     return package, path
 
 
-def _configs_folder(package_path: str) -> str:
+def configs_folder(package_path: str) -> str:
+    """Find the folder that holds the configs and the model index of a library.
+
+    Args:
+        package_path: The folder of the package.
+    """
     folder = osp.join(package_path, '.mim')
     return folder if osp.exists(folder) else package_path  # installed, or a checkout
+
+
+def indexed_models(folder: str) -> Iterator[dict[str, Any]]:
+    """Give what a model index says of each model: `Name`, `Config`, `Weights`, results.
+
+    Args:
+        folder: The folder with `model-index.yml`.
+
+    Raises:
+        ConfigFileNotFoundError: There is none.
+    """
+    index_path = osp.join(folder, 'model-index.yml')
+    if not osp.exists(index_path):
+        raise ConfigFileNotFoundError(f'{folder} has no model-index.yml')
+    for imported in _load_yaml(index_path).get('Import', []):
+        path = osp.join(folder, imported)
+        content = _load_yaml(path) if osp.exists(path) else {}
+        for model in content.get('Models') or [] if isinstance(content, dict) else content:
+            yield dict(model)
 
 
 def external_base_path(package_path: str, config: str) -> str:
@@ -60,7 +85,7 @@ def external_base_path(package_path: str, config: str) -> str:
         package_path: The folder of the package.
         config: The path below its `configs`.
     """
-    path = osp.join(_configs_folder(package_path), 'configs', config)
+    path = osp.join(configs_folder(package_path), 'configs', config)
     if not osp.exists(path):
         raise ConfigFileNotFoundError(f'There is no config {config!r} in {package_path}: {path} does not exist. '
                                       'Does the installed version of the library have it?')
@@ -77,20 +102,12 @@ def external_metadata(package_path: str, config: str) -> dict[str, Any]:
     Raises:
         ConfigValueError: The index does not have it.
     """
-    folder = _configs_folder(package_path)
-    index_path = osp.join(folder, 'model-index.yml')
-    if not osp.exists(index_path):
-        raise ConfigFileNotFoundError(f'{package_path} has no model-index.yml')
     name = osp.splitext(osp.basename(config))[0]
     names: list[str] = []
-    for imported in _load_yaml(index_path).get('Import', []):
-        path = osp.join(folder, imported)
-        content = _load_yaml(path) if osp.exists(path) else {}
-        models = content.get('Models', []) if isinstance(content, dict) else content
-        for model in models:
-            if model.get('Name') == name or model.get('Config') == f'configs/{config}':
-                return dict(model)
-            names.append(str(model.get('Name')))
+    for model in indexed_models(configs_folder(package_path)):
+        if model.get('Name') == name or model.get('Config') == f'configs/{config}':
+            return model
+        names.append(str(model.get('Name')))
     raise ConfigValueError(f'No model {name!r} in the index of {package_path}.{did_you_mean(name, names)}')
 
 
@@ -101,7 +118,7 @@ def external_path(package_path: str, config: str) -> str:
         ConfigValueError: The index does not have it.
     """
     named = external_metadata(package_path, config)['Config']
-    path = osp.join(_configs_folder(package_path), *str(named).split('/'))
+    path = osp.join(configs_folder(package_path), *str(named).split('/'))
     if not osp.exists(path):
         raise ConfigFileNotFoundError(f'The model index of {package_path} names {named!r}, which does not exist')
     return path

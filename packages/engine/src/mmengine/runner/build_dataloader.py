@@ -45,7 +45,7 @@ def build_dataloader(dataloader: DataLoader[Any] | dict[str, Any], seed: int | N
         cfg.pop('persistent_workers', None)
         cfg.pop('prefetch_factor', None)
     return DataLoader(dataset=dataset, sampler=None if batch_sampler is not None else sampler,
-                      batch_sampler=batch_sampler, collate_fn=_build_collate(cfg), worker_init_fn=init, **cfg)
+                      batch_sampler=batch_sampler, collate_fn=build_collate(cfg), worker_init_fn=init, **cfg)
 
 
 def _check_names(cfg: dict[str, Any]) -> None:
@@ -109,7 +109,12 @@ def _build_worker_init(cfg: dict[str, Any], seed: int | None) -> Any:
     return given
 
 
-def _build_collate(cfg: dict[str, Any]) -> Any:
+def build_collate(cfg: dict[str, Any]) -> Any:
+    """Take `collate_fn` out of the config of a loader, and build it.
+
+    Args:
+        cfg: Config of the loader; without `collate_fn` it is `pseudo_collate`.
+    """
     given = cfg.pop('collate_fn', None) or dict(type='pseudo_collate')
     if isinstance(given, dict):
         arguments = dict(given)

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections import OrderedDict, defaultdict
-from importlib import metadata
+from importlib import import_module, metadata
 from typing import Any
 
 import torch
@@ -29,6 +29,18 @@ def _version_of(*distributions: str) -> str | None:
         except metadata.PackageNotFoundError:
             continue
     return None
+
+
+def _opencv_version() -> str:
+    """Give the version that `cv2` calls its own: that of its distribution has the number of the build behind it."""
+    packaged = _version_of('opencv-python-headless', 'opencv-python', 'opencv-contrib-python-headless',
+                           'opencv-contrib-python')
+    if packaged is not None:
+        return '.'.join(packaged.split('.')[:3])
+    try:  # from another source
+        return str(import_module('cv2').__version__)
+    except ImportError:
+        return 'not installed'
 
 
 def _gpus() -> dict[str, str]:
@@ -68,6 +80,6 @@ def collect_env() -> dict[str, Any]:
     torchvision = _version_of('torchvision')
     if torchvision is not None:
         env['TorchVision'] = torchvision
-    env['OpenCV'] = _version_of('opencv-python-headless', 'opencv-python', 'opencv-contrib-python') or 'not installed'
+    env['OpenCV'] = _opencv_version()
     env['MMEngine'] = __version__
     return env

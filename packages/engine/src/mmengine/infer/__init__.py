@@ -1,0 +1,3 @@
+"""From inputs to predictions: the frame that inferencers of libraries fill."""
+from mmengine.infer.infer import BaseInferencer as BaseInferencer
+from mmengine.infer.results import dump_results as dump_results
