@@ -1,6 +1,7 @@
 import pytest
 
-from mmengine.visualization.dispatch import FIRST_PAUSE, Dispatcher
+from mmengine.visualization.delivery.dispatch import Dispatcher
+from mmengine.visualization.delivery.health import FIRST_PAUSE
 
 
 class Backend:
