@@ -4,6 +4,7 @@ from __future__ import annotations
 import copy
 import inspect
 import os
+import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -60,6 +61,7 @@ class Visualizer(ManagerMixin, Painter, Recorder):
         self._dataset_meta: Mapping[str, Any] | None = None
         self._save_dir = save_dir
         self._is_closed = False
+        self._main_until = 0.0
         self.fig_show_cfg = dict(frameon=False) if fig_show_cfg is None else fig_show_cfg
         self.manager: Any = None
         for key, backend in _named(vis_backends):
@@ -138,9 +140,18 @@ class Visualizer(ManagerMixin, Painter, Recorder):
         return self._vis_backends.get(name)
 
     def _dispatch(self, method: str, *args: Any, **kwargs: Any) -> None:
-        if self._vis_backends and is_main_process():
+        if self._dispatcher.backends and self._may_record(method):
             self._is_closed = self._is_closed and method in UNSTARTED
             self._dispatcher.call(method, *args, **kwargs)
+
+    def _may_record(self, method: str) -> bool:
+        """Tell whether this is the main process; numbers, of which there are many, take an answer of a second ago."""
+        now = time.monotonic()
+        if (method != 'add_scalar' and method != 'add_scalars') or now > self._main_until:
+            if not is_main_process():
+                return False
+            self._main_until = now + 1.0
+        return True
 
     @property
     def runs(self) -> dict[str, RunInfo]:

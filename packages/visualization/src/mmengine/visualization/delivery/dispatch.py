@@ -71,7 +71,7 @@ class Dispatcher:
         snapshot: Snapshot | None = None
         for name in tuple(self.backends):
             way = self._way(name)
-            if self.on_error == 'raise' or not (way.queued or way.lane.is_open):
+            if self._is_direct(way):
                 self._at_once(way, method, args, kwargs)
                 continue
             if snapshot is None:
@@ -85,12 +85,13 @@ class Dispatcher:
             What the method returned; None if it failed, is late or was not called.
         """
         way = self._way(name)
-        if self.on_error == 'raise' or not (way.queued or way.lane.is_open):
+        if self._is_direct(way):
             return self._at_once(way, method, args, kwargs)
-        self._watch()
-        snapshot = self._snapshot(method, args, kwargs)
-        call = Call(method, *self._placed(way, method, snapshot.args, snapshot.kwargs), snapshot, awaited=True)
-        return way.lane.ask(call, limit_of(way.backend, method))
+        return way.lane.ask(self._as_call(way, method, self._snapshot(method, args, kwargs)),
+                            limit_of(way.backend, method))
+
+    def _is_direct(self, way: _Way) -> bool:
+        return self.on_error == 'raise' or not (way.queued or way.lane.is_open)
 
     def _way(self, name: str) -> _Way:
         way = self._ways.get(name)
@@ -119,34 +120,37 @@ class Dispatcher:
         return args, kwargs
 
     def _queue(self, way: _Way, method: str, snapshot: Snapshot) -> None:
-        self._watch()
-        args, kwargs = self._placed(way, method, snapshot.args, snapshot.kwargs)
-        if method == 'add_scalars':
-            args = (dict(args[0]), *args[1:])  # its own, since backends may change it
-        call = Call(method, args, kwargs, snapshot, method in AWAITED)
+        call = self._as_call(way, method, snapshot)
         if method == 'add_artifact':
             self._stage.take(call, way.backend)
-        if call.done is None:
+        if call.done is None and method not in AWAITED:
             way.lane.put(call)
         else:
             way.lane.ask(call, limit_of(way.backend, method))
 
-    def _watch(self) -> None:
+    def _as_call(self, way: _Way, method: str, snapshot: Snapshot) -> Call:
         if not self._is_watched:
             self._is_watched = True
             exits.watch(self)
+        args, kwargs = snapshot.args, snapshot.kwargs
+        if self.position is not None or way.order is not None:
+            args, kwargs = self._placed(way, method, args, kwargs)
+        if method == 'add_scalars':
+            args = (dict(args[0]), *args[1:])  # its own, since backends may change it
+        return Call(method, args, kwargs, snapshot.size, snapshot.pending)
 
     def _at_once(self, way: _Way, method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         backend, function = way.backend, method_of(way.backend, method)
         if function is None:  # a class of its own that implements only a part
             return None
-        if method not in UNSTARTED:
-            start = getattr(backend, 'start', None)
-            if start is not None and not is_started(backend):
-                self._guarded(way, 'start', start, (), {})
-                if not is_started(backend):
-                    return None
-        args, kwargs = self._placed(way, method, *read(args, kwargs))
+        if not is_started(backend) and method not in UNSTARTED and hasattr(backend, 'start'):
+            self._guarded(way, 'start', backend.start, (), {})
+            if not is_started(backend):
+                way.health.lose(method)
+                return None
+        args, kwargs = read(args, kwargs)
+        if self.position is not None or way.order is not None:
+            args, kwargs = self._placed(way, method, args, kwargs)
         return self._guarded(way, method, function, args, kwargs)
 
     def _guarded(self, way: _Way, method: str, function: Callable[..., Any], args: tuple[Any, ...],
@@ -190,31 +194,30 @@ class Dispatcher:
             status: 'success', 'failed' or 'aborted'.
             timeout: Seconds to wait for those that have much to send, instead of their own `close_limit`.
         """
-        waiting: list[tuple[_Way, Call, float]] = []
+        waiting: list[tuple[_Way, Call, float, float]] = []
         for name in tuple(self.backends):
             way = self._way(name)
-            if self.on_error == 'raise' or not (way.queued or way.lane.is_open):
+            if self._is_direct(way):
                 self._at_once(way, 'close', (), {'status': status})
                 continue
-            self._watch()
-            call = Call('close', kwargs={'status': status}, awaited=True)
+            call = self._as_call(way, 'close', Snapshot((), {'status': status})).awaited()
             way.lane.hurry()
             if way.lane.put(call):
                 limit = limit_of(way.backend, 'close') if timeout is None else timeout
-                waiting.append((way, call, self._clock() + limit))
-        for way, call, until in waiting:
-            self._await_end(way, call, until)
+                waiting.append((way, call, limit, self._clock() + limit))
+        for way, call, limit, until in waiting:
+            # One that is stuck has had its time; a little more, in case it has just come back.
+            self._await_end(way, call, limit / 10 if way.lane.overdue() else max(until - self._clock(), 0.0))
         for way in self._ways.values():
             way.health.report_lost()
             if way.order is not None:
                 way.order.forget()
         self._stage.clear()
 
-    def _await_end(self, way: _Way, call: Call, until: float) -> None:
-        if call.done is None or call.done.wait(0 if way.lane.overdue() else max(until - self._clock(), 0)):
-            return
-        way.lane.given_up = True
-        way.health.say('close overdue', f'was given up: it did not end in time, and {way.lane.waiting} calls wait.')
+    def _await_end(self, way: _Way, call: Call, limit: float) -> None:
+        if call.done is not None and not call.done.wait(limit):
+            way.lane.given_up = True
+            way.health.say('close overdue', f'was given up: it did not end in time, and {way.lane.waiting} calls wait.')
 
     def forked(self) -> None:
         """Start over in the child of a fork."""

@@ -11,7 +11,8 @@ import numpy as np
 
 from mmengine.visualization.values import Artifact, Boxes, Picture, is_tensor, to_array
 
-_PLAIN = frozenset({float, int, str, bool, type(None)})
+#: Types of values that need no copy.
+PLAIN = frozenset({float, int, str, bool, type(None)})
 
 
 class Pending:
@@ -49,7 +50,8 @@ class Snapshot:
     def __init__(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         self.size = 0
         self.pending = False
-        self.args: tuple[Any, ...] = tuple([walk(value, self._copy) for value in args])
+        self.args: tuple[Any, ...] = tuple([value if type(value) in PLAIN else walk(value, self._copy)
+                                            for value in args])
         self.kwargs = {name: walk(value, self._copy) for name, value in kwargs.items()} if kwargs else {}
 
     def _copy(self, value: Any) -> Any:
@@ -71,7 +73,8 @@ class Snapshot:
 
 def read(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Read the tensors among the arguments; what else a backend can take stays as it is."""
-    return tuple([walk(value, _read) for value in args]), {name: walk(value, _read) for name, value in kwargs.items()}
+    return (tuple([value if type(value) in PLAIN else walk(value, _read) for value in args]),
+            {name: walk(value, _read) for name, value in kwargs.items()} if kwargs else {})
 
 
 def _read(value: Any) -> Any:
@@ -83,10 +86,10 @@ def _read(value: Any) -> Any:
 def walk(value: Any, leaf: Callable[[Any], Any]) -> Any:
     """Apply `leaf` to whatever is inside dictionaries, lists, pictures and the like, which are made anew."""
     kind = type(value)
-    if kind in _PLAIN:
+    if kind in PLAIN:
         return value
     if kind is dict:
-        return {key: walk(item, leaf) for key, item in value.items()}
+        return {key: item if type(item) in PLAIN else walk(item, leaf) for key, item in value.items()}
     if kind is list or kind is tuple:
         return kind([walk(item, leaf) for item in value])
     if kind in (Picture, Boxes, Artifact):

@@ -6,7 +6,6 @@ import functools
 import itertools
 import os
 import shutil
-import threading
 from typing import Any
 
 from mmengine.visualization.delivery.ducks import setting, supports
@@ -30,7 +29,7 @@ class Stage:
         # Checkpoints are replaced and never changed in place; of other files one cannot know.
         link = self._link(os.path.realpath(path)) if call.kwargs.get('type') == 'model' and os.path.isfile(path) else ''
         if not link:
-            call.done = threading.Event()
+            call.awaited()
             return
         folder = os.path.dirname(link)
         call.args = (name, link, *rest)

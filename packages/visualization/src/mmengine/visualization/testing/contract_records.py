@@ -66,8 +66,8 @@ class RecordContract(Knobs):
         """A config may hold whatever Python has."""
         config: dict[Any, Any] = {'none': None, 'tuple': (1, (2, 3)), 'set': {1}, 'path': Path('a/b'), 'function': len,
                                   'type': Path, 'array': np.arange(3), 'empty': {}, 1: 'int key', 'dotted.key/slash': 1,
-                                  'nan': float('nan'), 'bytes': b'a', 'dicts': [{'a': 1}, {'b': [None]}], 'long': 'x' * 7000,
-                                  'last': 'marker'}
+                                  'nan': float('nan'), 'bytes': b'a', 'dicts': [{'a': 1}, {'b': [None]}],
+                                  'long': 'x' * 7000, 'last': 'marker'}
         records = self._record(tmp_path, 'add_config', config)
         assert 'marker' in str(records.config)
 
