@@ -13,7 +13,7 @@ from mmengine.visualization.delivery.health import UNSTARTED, Health
 from mmengine.visualization.delivery.lane import Call, Lane
 from mmengine.visualization.delivery.snapshot import Snapshot, read
 from mmengine.visualization.delivery.stage import Stage
-from mmengine.visualization.delivery.steps import Order, Position, put_at, with_step
+from mmengine.visualization.delivery.steps import Axis, Given, Position, step_of
 from mmengine.visualization.redact import secrets_in
 
 OnError = Literal['warn', 'raise']
@@ -30,9 +30,7 @@ class _Way:
         self.health = Health(name, secrets_in(getattr(backend, '__dict__', {})), clock)
         self.lane = Lane(backend, self.health, clock)
         self.queued = bool(setting(backend, 'queued'))
-        self.as_given = bool(setting(backend, 'steps_as_given'))
-        rule = setting(backend, 'step_order')
-        self.order = None if rule == 'any' else Order(rule)
+        self.axis = Axis(setting(backend, 'step_order'), bool(setting(backend, 'steps_as_given')))
 
 
 class Dispatcher:
@@ -78,18 +76,6 @@ class Dispatcher:
                 snapshot = self._snapshot(method, args, kwargs)
             self._queue(way, method, snapshot)
 
-    def call_one(self, name: str, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Call `method` of one backend and wait for it, as long as it may take.
-
-        Returns:
-            What the method returned; None if it failed, is late or was not called.
-        """
-        way = self._way(name)
-        if self._is_direct(way):
-            return self._at_once(way, method, args, kwargs)
-        return way.lane.ask(self._as_call(way, method, self._snapshot(method, args, kwargs)),
-                            limit_of(way.backend, method))
-
     def _is_direct(self, way: _Way) -> bool:
         return self.on_error == 'raise' or not (way.queued or way.lane.is_open)
 
@@ -106,35 +92,33 @@ class Dispatcher:
                 args = (copy.deepcopy(args[0]), *args[1:])
         return Snapshot(args, kwargs)
 
-    def _placed(self, way: _Way, method: str, args: tuple[Any, ...],
-                kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    def _placed(self, way: _Way, method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Given]:
         """Put a record where it belongs on this backend's axis of steps."""
-        if self.position is not None and not way.as_given:
-            args, kwargs = put_at(self.position, method, args, kwargs)
-        if way.order is not None:
-            step = way.order.place(method, args, kwargs)
-            if step is not None:
-                way.health.say('steps', f'would refuse or drop a step that is smaller than one before; `{method}` goes '
-                                        f'to step {step} instead, and so will others.')
-                return with_step(step, method, args, kwargs)
-        return args, kwargs
+        if self.position is None and way.axis.rule == 'any':
+            return [(args, kwargs)]
+        given = step_of(method, args, kwargs)
+        calls = way.axis.place(self.position, method, args, kwargs)
+        if given is not None and self.position is None:
+            for placed in (step_of(method, *call) for call in calls):
+                if placed != given:
+                    way.health.say('steps', 'would refuse or drop a step that is not larger than one before; '
+                                            f'`{method}` goes to {placed} instead of {given}, and so will others.')
+        return calls
 
     def _queue(self, way: _Way, method: str, snapshot: Snapshot) -> None:
-        call = self._as_call(way, method, snapshot)
-        if method == 'add_artifact':
-            self._stage.take(call, way.backend)
-        if call.done is None and method not in AWAITED:
-            way.lane.put(call)
-        else:
-            way.lane.ask(call, limit_of(way.backend, method))
+        for args, kwargs in self._placed(way, method, snapshot.args, snapshot.kwargs):
+            call = self._as_call(method, args, kwargs, snapshot)
+            if method == 'add_artifact':
+                self._stage.take(call, way.backend)
+            if call.done is None and method not in AWAITED:
+                way.lane.put(call)
+            else:
+                way.lane.ask(call, limit_of(way.backend, method))
 
-    def _as_call(self, way: _Way, method: str, snapshot: Snapshot) -> Call:
+    def _as_call(self, method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], snapshot: Snapshot) -> Call:
         if not self._is_watched:
             self._is_watched = True
             exits.watch(self)
-        args, kwargs = snapshot.args, snapshot.kwargs
-        if self.position is not None or way.order is not None:
-            args, kwargs = self._placed(way, method, args, kwargs)
         if method == 'add_scalars':
             args = (dict(args[0]), *args[1:])  # its own, since backends may change it
         return Call(method, args, kwargs, snapshot.size, snapshot.pending)
@@ -148,10 +132,10 @@ class Dispatcher:
             if not is_started(backend):
                 way.health.lose(method)
                 return None
-        args, kwargs = read(args, kwargs)
-        if self.position is not None or way.order is not None:
-            args, kwargs = self._placed(way, method, args, kwargs)
-        return self._guarded(way, method, function, args, kwargs)
+        result = None
+        for placed, options in self._placed(way, method, *read(args, kwargs)):
+            result = self._guarded(way, method, function, placed, options)
+        return result
 
     def _guarded(self, way: _Way, method: str, function: Callable[..., Any], args: tuple[Any, ...],
                  kwargs: Mapping[str, Any]) -> Any:
@@ -200,7 +184,7 @@ class Dispatcher:
             if self._is_direct(way):
                 self._at_once(way, 'close', (), {'status': status})
                 continue
-            call = self._as_call(way, 'close', Snapshot((), {'status': status})).awaited()
+            call = self._as_call('close', (), {'status': status}, Snapshot((), {})).awaited()
             way.lane.hurry()
             if way.lane.put(call):
                 limit = limit_of(way.backend, 'close') if timeout is None else timeout
@@ -210,8 +194,7 @@ class Dispatcher:
             self._await_end(way, call, limit / 10 if way.lane.overdue() else max(until - self._clock(), 0.0))
         for way in self._ways.values():
             way.health.report_lost()
-            if way.order is not None:
-                way.order.forget()
+            way.axis.forget()
         self._stage.clear()
 
     def _await_end(self, way: _Way, call: Call, limit: float) -> None:

@@ -78,9 +78,7 @@ def _forked() -> None:
     _watched.clear()
 
 
-# Before the handlers of `atexit`, among which are those of the trackers' clients, and before thread pools refuse work;
-# and again for what threads of the program have recorded in the meantime.
+# Before the handlers of `atexit`, among which are those of the trackers' clients, and before thread pools refuse work.
 getattr(threading, '_register_atexit', atexit.register)(_at_exit)
-atexit.register(_at_exit)
 if hasattr(os, 'register_at_fork'):
     os.register_at_fork(after_in_child=_forked)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 #: Where the step stands among the positional arguments of a method, after those that say what is recorded.
 STEP_AT = {'add_scalar': 2, 'add_scalars': 1, 'add_image': 2, 'add_images': 2, 'add_picture': 2, 'add_table': 3,
@@ -22,16 +22,17 @@ class Position:
         return {'iter': self.iteration} if self.epoch is None else {'epoch': self.epoch, 'iter': self.iteration}
 
 
-def put_at(position: Position, method: str, args: tuple[Any, ...],
-           kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-    """Move a record to a position, and let numbers be accompanied by the series of epoch and iteration."""
-    if method == 'add_scalars':
-        args = ({**position.series(), **args[0]}, *args[1:])
-    return with_step(position.iteration, method, args, kwargs)
+#: The arguments of one call.
+Given: TypeAlias = tuple[tuple[Any, ...], Mapping[str, Any]]
 
 
-def with_step(step: int, method: str, args: tuple[Any, ...],
-              kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+def step_of(method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int | None:
+    """Give the step of a call; None if it has none."""
+    place = STEP_AT.get(method)
+    return kwargs.get('step') if place is None or place >= len(args) else args[place]
+
+
+def with_step(step: int, method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Given:
     """Exchange the step of a call; a method without one stays as it is."""
     place = STEP_AT.get(method)
     if place is not None and place < len(args):
@@ -39,38 +40,55 @@ def with_step(step: int, method: str, args: tuple[Any, ...],
     return args, {**kwargs, 'step': step} if 'step' in kwargs else kwargs
 
 
-class Order:
-    """Raises the steps that a tracker would refuse or silently drop.
+class Axis:
+    """Where the records of one backend lie.
 
     Args:
-        rule: 'run' or 'name'; see `BaseVisBackend.step_order`.
+        rule: 'any', 'run' or 'name'; see `BaseVisBackend.step_order`.
+        as_given: Whether it takes the steps of callers even inside of `Visualizer.at`.
     """
 
-    def __init__(self, rule: str) -> None:
-        if rule not in ('run', 'name'):
+    def __init__(self, rule: str, as_given: bool = False) -> None:
+        if rule not in ('any', 'run', 'name'):
             raise ValueError(f"step_order should be 'any', 'run' or 'name', but got {rule!r}")
-        self._by_name = rule == 'name'
+        self.rule = rule
+        self._as_given = as_given
         self._last: dict[str, int] = {}
 
-    def place(self, method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int | None:
-        """Note the step of a call.
+    def place(self, position: Position | None, method: str, args: tuple[Any, ...],
+              kwargs: Mapping[str, Any]) -> list[Given]:
+        """Put a call where it belongs: at the position of the run if that is known, and not before the last.
 
         Returns:
-            The step to take instead; None if the given one will do.
+            The call to make instead, or the calls if the numbers of one have to go to different steps.
         """
-        at = STEP_AT.get(method)
-        step = kwargs.get('step') if at is None or at >= len(args) else args[at]
-        if step is None:
-            return None
-        if not self._by_name:
-            names = ['']
-        else:
-            names = list(args[0]) if method == 'add_scalars' else [args[0]]
-        least = max((self._last[name] + self._by_name for name in names if name in self._last), default=step)
-        placed = max(step, least)
-        for name in names:
-            self._last[name] = placed
-        return None if placed == step else placed
+        if position is not None and not self._as_given:
+            args, kwargs = with_step(position.iteration, method, args, kwargs)
+            if method == 'add_scalars':
+                known = self._last if self.rule == 'name' else {}  # which refuses to be told twice
+                series = {name: value for name, value in position.series().items()
+                          if known.get(name, -1) < position.iteration}
+                args = ({**series, **args[0]}, *args[1:])
+        step = step_of(method, args, kwargs)
+        if self.rule == 'any' or step is None:
+            return [(args, kwargs)]
+        if self.rule == 'name' and method == 'add_scalars':
+            return self._split(step, args, kwargs)
+        placed = self._raised(step, '' if self.rule == 'run' else args[0])
+        return [(args, kwargs) if placed == step else with_step(placed, method, args, kwargs)]
+
+    def _raised(self, step: int, name: str) -> int:
+        last = self._last.get(name)
+        if last is not None:
+            step = max(step, last + (self.rule == 'name'))
+        self._last[name] = step
+        return step
+
+    def _split(self, step: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Given]:
+        by_step: dict[int, dict[str, Any]] = {}
+        for name, value in args[0].items():
+            by_step.setdefault(self._raised(step, name), {})[name] = value
+        return [with_step(placed, 'add_scalars', (values, *args[1:]), kwargs) for placed, values in by_step.items()]
 
     def forget(self) -> None:
         """Start over with another run of the tracker."""
