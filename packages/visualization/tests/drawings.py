@@ -60,14 +60,15 @@ SHAPES = {
 FEATMAPS = {
     'mean': {},
     'max': dict(channel_reduction='select_max'),
-    'top': dict(channel_reduction=None, topk=4, arrangement=(2, 2)),
-    'top_of_more': dict(channel_reduction=None, topk=3, arrangement=(2, 2)),
+    'top': dict(resize_shape=(80, 96), channel_reduction=None, topk=4, arrangement=(2, 2)),
+    'top_of_more': dict(resize_shape=(80, 96), channel_reduction=None, topk=3, arrangement=(2, 2)),
     'resized': dict(resize_shape=(48, 40)),
     'over': dict(overlaid_image=photo(24, 32)),
     'over_stronger': dict(overlaid_image=photo(24, 32), alpha=0.9, channel_reduction='select_max'),
     'over_larger': dict(overlaid_image=photo(60, 70)),
     'over_resized': dict(overlaid_image=photo(60, 70), resize_shape=(50, 90)),
-    'over_top': dict(overlaid_image=photo(24, 32), channel_reduction=None, topk=2, arrangement=(1, 2)),
+    'over_top': dict(resize_shape=(80, 96), overlaid_image=photo(24, 32), channel_reduction=None, topk=2,
+                     arrangement=(1, 2)),
 }
 
 
