@@ -1,10 +1,13 @@
 import pytest
 
-from mmengine.visualization.dispatch import FIRST_PAUSE, Dispatcher
+from mmengine.visualization.delivery.dispatch import Dispatcher
+from mmengine.visualization.delivery.health import FIRST_PAUSE, FIRST_START_PAUSE
 
 
 class Backend:
     """Fails as long as it is told to, and counts what it is asked."""
+
+    queued = False
 
     def __init__(self, failing=()):
         self.failing = set(failing)
@@ -75,14 +78,21 @@ def test_a_method_is_set_aside_after_three_failures_and_tried_again_later(capsys
 
 
 def test_a_start_that_fails_stands_for_all_methods(capsys):
-    backend = Backend({'start'})
-    dispatcher = Dispatcher({'bad': backend})
+    backend, clock = Backend({'start'}), Clock()
+    dispatcher = Dispatcher({'bad': backend}, clock=clock)
     for _ in range(4):
         dispatcher.call('add_scalar', 'loss', 1.0)
         dispatcher.call('add_image', 'img', None)
-    assert backend.calls == [('start',)] * 3
+    assert backend.calls == [('start',)]
     assert dispatcher.is_aside('bad')
-    assert len(lines(capsys, "'bad'", 'WARNING')) == 2  # what it raised, and that it is set aside
+    clock.now += FIRST_START_PAUSE
+    backend.failing.clear()
+    dispatcher.call('add_scalar', 'loss', 1.0)
+    assert backend.calls == [('start',), ('start',), ('add_scalar', 'loss')]
+    dispatcher.close('success')
+    first, last = lines(capsys, "'bad'", 'WARNING')
+    assert 'no route to host' in first
+    assert 'did not get everything: 4 x add_image, 4 x add_scalar' in last
 
 
 def test_failures_in_a_row_are_counted_anew_after_a_success():
@@ -146,7 +156,7 @@ def test_a_question_that_fails_has_no_answer(capsys):
 def test_an_interrupt_is_no_failure_of_the_backend():
     class Slow(Backend):
         def add_scalar(self, name, value, step=0):
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt  # which came while it was busy
 
     with pytest.raises(KeyboardInterrupt):
         Dispatcher({'b': Slow()}).call('add_scalar', 'a', 1)

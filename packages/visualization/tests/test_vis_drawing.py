@@ -175,7 +175,7 @@ def test_masks(visualizer, tensor):
     assert image[15, 15].tolist() == [100, 100, 100]
     visualizer.set_image(GRAY)
     visualizer.draw_binary_masks(masks[0])
-    assert visualizer.get_image()[5, 5].tolist() == [20, 224, 20]
+    assert visualizer.get_image()[5, 5].tolist() == [20, 122, 20]
 
 
 def test_masks_that_are_none(visualizer):

@@ -102,9 +102,12 @@ def test_records_reach_every_backend(tensor):
     visualizer.add_image('img', image, 5)
     visualizer.close()
     for backend in (first, second):
-        assert backend.calls == [('init',), ('config', {'a': 1}), ('scalar', 'loss', 0.5, 3),
-                                 ('scalars', {'lr': 0.25, 'acc': 1}, 4, 'a.json', {'extra': 1}),
-                                 ('image', 'img', image, 5), ('close',)]
+        shown, = (call for call in backend.calls if call[0] == 'image')
+        assert shown[1::2] == ('img', 5)
+        assert (shown[2] == image).all()
+        assert [call for call in backend.calls if call is not shown] == [
+            ('init',), ('config', {'a': 1}), ('scalar', 'loss', 0.5, 3),
+            ('scalars', {'lr': 0.25, 'acc': 1}, 4, 'a.json', {'extra': 1}), ('close',)]
     assert loss.reads == 1  # once for all backends
     assert values['acc'] == 1
     assert len(values) == 2
@@ -124,15 +127,16 @@ def test_boxes_on_images_reach_backends_of_old_as_pixels():
 def test_what_a_backend_raises_stays_away_from_the_run(tmp_path, capsys):
     class Broken(MemoryVisBackend):
         def add_scalars(self, *args, **kwargs):
-            raise ConnectionError('gone')
+            raise ValueError('gone')
 
     visualizer = Visualizer(vis_backends=[Broken(), dict(type='LocalVisBackend')], save_dir=str(tmp_path))
     for step in range(10):
         visualizer.add_scalars({'loss': 1.0}, step)
     lines = (tmp_path / 'vis_data' / 'scalars.json').read_text().splitlines()
     assert [json.loads(line)['step'] for line in lines] == list(range(10))
+    visualizer.close()
     assert capsys.readouterr().out.count('gone') == 1
-    with pytest.raises(ConnectionError):
+    with pytest.raises(ValueError, match='gone'):
         Visualizer(vis_backends=[Broken()], on_error='raise').add_scalars({})
 
 
@@ -240,7 +244,7 @@ def test_data_samples_and_meta():
     assert visualizer.dataset_meta == dict(classes=('cat',))
     image = np.zeros((2, 2, 3), np.uint8)
     visualizer.add_datasample('sample', image, step=2)
-    assert backend.calls[-1] == ('image', 'sample', image, 2)
+    assert visualizer.get_backend('MemoryVisBackend').calls[-1][1::2] == ('sample', 2)
 
 
 def test_built_from_the_registry(tmp_path):

@@ -11,6 +11,7 @@ from mmengine.dist import master_only
 from mmengine.fileio import FileClient, dump, get_file_backend
 from mmengine.hooks.hook import DATA_BATCH as DATA_BATCH
 from mmengine.hooks.hook import Hook
+from mmengine.hooks.metric_rules import is_scalar
 from mmengine.logging import print_log
 from mmengine.registry import HOOKS
 from mmengine.utils import scandir
@@ -127,15 +128,22 @@ class LoggerHook(Hook):
         """Log and record the metrics of a validation."""
         tag, line = runner.log_processor.get_log_after_epoch(runner, len(runner.val_dataloader), 'val')
         runner.logger.info(line)
-        step = runner.epoch if self.log_metric_by_epoch else runner.iter
-        runner.visualizer.add_scalars(tag, step=step, file_path=self.json_log_path)
+        self._record_metrics(runner, tag, self.json_log_path)
 
     def after_test_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
-        """Log the metrics of a test, and write them to a file."""
+        """Log the metrics of a test, write them to a file, and record the numbers below `test/`."""
         tag, line = runner.log_processor.get_log_after_epoch(runner, len(runner.test_dataloader), 'test',
                                                              with_non_scalar=True)
         runner.logger.info(line)
         self._write_results(runner, tag)
+        numbers = {f'test/{name.removeprefix("test/")}': value for name, value in tag.items() if is_scalar(value)}
+        self._record_metrics(runner, numbers)
+
+    def _record_metrics(self, runner: Any, values: dict[str, Any], file_path: str | None = None) -> None:
+        """Record values by epoch in the local files, and for trackers on the axis of the training iterations."""
+        step = runner.epoch if self.log_metric_by_epoch else runner.iter
+        with runner.visualizer.at(runner.iter, runner.epoch if self.log_metric_by_epoch else None):
+            runner.visualizer.add_scalars(values, step=step, file_path=file_path)
 
     @master_only
     def _write_results(self, runner: Any, tag: dict[str, Any]) -> None:

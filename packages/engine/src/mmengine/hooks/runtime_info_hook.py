@@ -10,6 +10,7 @@ from mmengine.hooks.metric_rules import as_number, is_scalar
 from mmengine.registry import HOOKS
 from mmengine.utils import get_git_hash
 from mmengine.version import __version__
+from mmengine.visualization.redact import redact
 
 
 class _Names(dict[str, str]):
@@ -43,7 +44,7 @@ class RuntimeInfoHook(Hook):
     def before_run(self, runner: Any) -> None:
         """Record what the run is."""
         runner.message_hub.update_info_dict(dict(
-            cfg=runner.cfg.pretty_text, seed=runner.seed, experiment_name=runner.experiment_name,
+            cfg=redact(runner.cfg).pretty_text, seed=runner.seed, experiment_name=runner.experiment_name,
             mmengine_version=__version__ + get_git_hash(digits=7, fallback='')))
 
     def before_train(self, runner: Any) -> None:

@@ -22,6 +22,7 @@ from mmengine.registry import RUNNERS, DefaultScope
 from mmengine.runner.hook_list import HookList
 from mmengine.runner.runner_state import RunnerState
 from mmengine.visualization import Visualizer
+from mmengine.visualization.redact import redact
 
 _Cfg = dict[str, Any]
 
@@ -159,7 +160,7 @@ class Runner(RunnerState):
         rule = '-' * 60
         self.logger.info('\n'.join(['', rule, 'System environment:', *lines, '', 'Runtime environment:', *own, rule]))
         if self.cfg:
-            self.logger.info(f'Config:\n{self.cfg.pretty_text}')
+            self.logger.info(f'Config:\n{redact(self.cfg).pretty_text}')
 
     def _take_model(self, model: Any, data_preprocessor: Any) -> None:
         if isinstance(model, dict) and data_preprocessor is not None:
@@ -194,9 +195,9 @@ class Runner(RunnerState):
 
     @master_only
     def dump_config(self) -> None:
-        """Write the config to `work_dir`, under its own name or that of the run."""
+        """Write the config to `work_dir`, under its own name or that of the run, without passwords and keys."""
         name = os.path.basename(self.cfg.filename) if self.cfg.filename else f'{self.timestamp}.py'
-        self.cfg.dump(os.path.join(self.work_dir, name))
+        redact(self.cfg).dump(os.path.join(self.work_dir, name))
 
     # -- running ----------------------------------------------------------------------------------------------------
 
@@ -289,7 +290,7 @@ class Runner(RunnerState):
             manager.make_current()
         try:
             yield
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             if mode == 'train':
                 self.logger.warning(self._how_to_resume('Training was interrupted'))
             self._close('aborted')

@@ -15,6 +15,7 @@ from mmengine.runner.plain import plain
 from mmengine.runner.runner_builders import RunnerBuilders
 from mmengine.utils import get_git_hash
 from mmengine.version import __version__
+from mmengine.visualization.redact import redact
 
 
 @cache
@@ -81,7 +82,7 @@ class RunnerState(RunnerBuilders):
         # Hooks save from within `after_train_epoch` and `after_train_iter`: what runs then counts as finished.
         epoch, iteration = (self.epoch + 1, self.iter) if by_epoch else (self.epoch, self.iter + 1)
         full = {'epoch': epoch, 'iter': iteration, **(meta or {}),
-                'cfg': self.cfg.pretty_text, 'seed': self.seed, 'experiment_name': self.experiment_name,
+                'cfg': redact(self.cfg).pretty_text, 'seed': self.seed, 'experiment_name': self.experiment_name,
                 'time': time.strftime('%Y%m%d_%H%M%S', time.localtime()),
                 'mmengine_version': _version()}
         dataset = self.train_dataloader.dataset

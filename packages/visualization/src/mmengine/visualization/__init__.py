@@ -13,6 +13,7 @@ from mmengine.visualization.values import Identity as Identity
 from mmengine.visualization.values import Picture as Picture
 from mmengine.visualization.values import PictureRef as PictureRef
 from mmengine.visualization.values import RunInfo as RunInfo
+from mmengine.visualization.values import ScalarRow as ScalarRow
 from mmengine.visualization.visualizer import Visualizer as Visualizer
 
 

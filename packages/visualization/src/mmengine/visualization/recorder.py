@@ -5,7 +5,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mmengine.visualization.values import Artifact, Boxes, Identity, Picture, is_tensor, to_array
+from mmengine.visualization.redact import redact
+from mmengine.visualization.values import Artifact, Boxes, Identity, Picture
 
 
 class Recorder:
@@ -23,8 +24,8 @@ class Recorder:
         self._dispatch('identify', identity)
 
     def add_config(self, config: Any, **kwargs: Any) -> None:
-        """Record the config of the run."""
-        self._dispatch('add_config', config, **kwargs)
+        """Record the config of the run, without passwords and keys."""
+        self._dispatch('add_config', redact(config), **kwargs)
 
     def add_graph(self, model: Any, data_batch: Sequence[dict[str, Any]], **kwargs: Any) -> None:
         """Record the structure of the model."""
@@ -51,9 +52,13 @@ class Recorder:
         else:
             self._dispatch('add_image', name, image, step, **kwargs)
 
+    def add_images(self, name: str, images: Iterable[Any], step: int = 0, **kwargs: Any) -> None:
+        """Record several images (or `Picture`s) of one step."""
+        self._dispatch('add_images', name, list(images), step, **kwargs)
+
     def add_scalar(self, name: str, value: Any, step: int = 0, **kwargs: Any) -> None:
-        """Record a number; of a tensor on a device the value is read once for all backends."""
-        self._dispatch('add_scalar', name, _read(value), step, **kwargs)
+        """Record a number; a tensor on a device is read once for all backends, without waiting for it here."""
+        self._dispatch('add_scalar', name, value, step, **kwargs)
 
     def add_scalars(self, scalar_dict: Mapping[str, Any], step: int = 0, file_path: str | None = None,
                     **kwargs: Any) -> None:
@@ -65,8 +70,7 @@ class Recorder:
             file_path: A further JSON file to write them to, for backends that write files.
             kwargs: For one tracker only.
         """
-        values = {name: _read(value) for name, value in scalar_dict.items()}
-        self._dispatch('add_scalars', values, step, file_path, **kwargs)
+        self._dispatch('add_scalars', dict(scalar_dict), step, file_path, **kwargs)
 
     def add_table(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], step: int = 0, *,
                   artifact: Artifact | None = None, **kwargs: Any) -> None:
@@ -92,7 +96,6 @@ class Recorder:
     def add_histogram(self, name: str, values: Any = None, step: int = 0, *, bins: int = 64, counts: Any = None,
                       edges: Any = None, **kwargs: Any) -> None:
         """Record a distribution, from its values or from counts and edges of bins."""
-        values = to_array(values) if is_tensor(values) else values
         self._dispatch('add_histogram', name, values, step, bins=bins, counts=counts, edges=edges, **kwargs)
 
     def add_text(self, name: str, text: str, step: int = 0, *, format: str = 'plain', **kwargs: Any) -> None:
@@ -110,7 +113,7 @@ class Recorder:
 
         Args:
             name: Name of the artifact, the same for all versions.
-            path: The file or folder.
+            path: The file or folder; with `reference` also an address such as `s3://bucket/data`.
             type: What it is: 'model' for a checkpoint, 'dataset', 'evaluation', 'file' or a word of your own.
             aliases: Names of this version, such as 'latest' or 'epoch_3'.
             metadata: Facts about this version.
@@ -127,11 +130,11 @@ class Recorder:
 
     def add_summary(self, values: Mapping[str, Any], **kwargs: Any) -> None:
         """Record results of the whole run, such as the best accuracy; a later value replaces an earlier one."""
-        self._dispatch('add_summary', {name: _read(value) for name, value in values.items()}, **kwargs)
+        self._dispatch('add_summary', dict(values), **kwargs)
 
     def update_config(self, values: Mapping[str, Any], **kwargs: Any) -> None:
         """Record settings that became known, or changed, after the config was recorded."""
-        self._dispatch('update_config', values, **kwargs)
+        self._dispatch('update_config', redact(dict(values)), **kwargs)
 
     def define_metric(self, name: str, *, step_metric: str | None = None, goal: str | None = None,
                       **kwargs: Any) -> None:
@@ -149,11 +152,3 @@ class Recorder:
     def flush(self) -> None:
         """Bring to the disk or to the servers what the backends hold back."""
         self._dispatch('flush')
-
-
-def _read(value: Any) -> Any:
-    """Read a tensor of one element from its device; what else a backend can take stays as it is."""
-    if is_tensor(value):
-        array = to_array(value)
-        return array.item() if array.size == 1 else array
-    return value

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,14 @@ class Artifact:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
+class ScalarRow(NamedTuple):
+    """The numbers of one call, for backends that send many of them at once; `time` is when they were recorded."""
+
+    step: int
+    values: dict[str, Any]
+    time: float
+
+
 @dataclass(frozen=True)
 class RunInfo:
     """What a tracker calls the run being recorded, as far as it is known."""
@@ -90,18 +98,28 @@ class Identity:
         name: Shown name of the run.
         project: What the tracker groups runs by.
         group: Runs that belong together, such as seeds of one experiment.
+        job_type: What the run does, such as 'train' or 'eval'.
         tags: Words to find the run by.
         notes: Free text.
         resume: 'never' starts a new run, 'allow' goes on with `run_id` if there is one, 'must' fails if there is none.
+        mode: 'online', 'offline' or 'disabled', where the tracker knows such; by default what the tracker does.
     """
 
     run_id: str | None = None
     name: str | None = None
     project: str | None = None
     group: str | None = None
+    job_type: str | None = None
     tags: Sequence[str] = ()
     notes: str | None = None
     resume: str = 'allow'
+    mode: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, known in (('resume', ('never', 'allow', 'must')), ('mode', (None, 'online', 'offline', 'disabled'))):
+            if getattr(self, name) not in known:
+                raise ValueError(f'`{name}` of a run should be one of {", ".join(map(repr, known))}, '
+                                 f'but got {getattr(self, name)!r}')
 
 
 def is_tensor(value: object) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 import copy
 import inspect
 import os
+import time
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from mmengine.registry import VISBACKENDS, VISUALIZERS
@@ -13,11 +15,16 @@ from mmengine.registry.libraries import DISTRIBUTIONS
 from mmengine.utils import ManagerMixin
 from mmengine.utils.rank import is_main_process
 from mmengine.visualization.backends import trackers
-from mmengine.visualization.dispatch import UNSTARTED, Dispatcher, OnError
+from mmengine.visualization.delivery.dispatch import Dispatcher, OnError
+from mmengine.visualization.delivery.health import UNSTARTED
+from mmengine.visualization.delivery.steps import Position
 from mmengine.visualization.drawing.painter import Painter
 from mmengine.visualization.drawing.show import is_inline, put_on, show_with_cv2, wait_continue
 from mmengine.visualization.recorder import Recorder
-from mmengine.visualization.values import RunInfo
+from mmengine.visualization.values import Identity, RunInfo
+
+#: Settings that the config of any backend may have beside the arguments of its class.
+OPTIONS = ('queued', 'start_limit', 'call_limit', 'close_limit')
 
 _Self = TypeVar('_Self', bound='Visualizer')
 
@@ -36,7 +43,8 @@ class Visualizer(ManagerMixin, Painter, Recorder):
         save_dir: Folder of the run; the backends get the folder `vis_data` below it.
         fig_save_cfg: Arguments of the matplotlib figure that is drawn on.
         fig_show_cfg: Arguments of the matplotlib figure that is shown.
-        on_error: 'warn' keeps what backends raise away from the caller, 'raise' hands it on.
+        on_error: 'warn' keeps what backends raise away from the caller, 'raise' calls them at once and hands it on.
+        identity: What the run should be called at every tracker: an `Identity` or its fields.
 
     Example:
         >>> visualizer = Visualizer(vis_backends=[dict(type='LocalVisBackend')], save_dir='work_dir')
@@ -47,16 +55,19 @@ class Visualizer(ManagerMixin, Painter, Recorder):
     def __init__(self, name: str = 'visualizer', image: Any = None,
                  vis_backends: Sequence[Any] | Mapping[str, Any] | None = None, save_dir: str | None = None,
                  fig_save_cfg: Mapping[str, Any] | None = None, fig_show_cfg: Mapping[str, Any] | None = None,
-                 on_error: OnError = 'warn') -> None:
+                 on_error: OnError = 'warn', identity: Identity | Mapping[str, Any] | None = None) -> None:
         ManagerMixin.__init__(self, name)
         self._dispatcher = Dispatcher(on_error=on_error)
         self._dataset_meta: Mapping[str, Any] | None = None
         self._save_dir = save_dir
         self._is_closed = False
+        self._main_until = 0.0
         self.fig_show_cfg = dict(frameon=False) if fig_show_cfg is None else fig_show_cfg
         self.manager: Any = None
         for key, backend in _named(vis_backends):
             self._add_backend(key, backend, None if save_dir is None else os.path.join(save_dir, 'vis_data'))
+        if identity is not None:
+            self.identify(identity if isinstance(identity, Identity) else Identity(**identity))
         Painter.__init__(self, image, fig_save_cfg)
 
     @classmethod
@@ -94,9 +105,12 @@ class Visualizer(ManagerMixin, Painter, Recorder):
         if isinstance(backend, Mapping):
             cfg: Any = copy.copy(backend)  # its class is kept, and with it where it was written
             name = cfg.pop('name', name)
+            options = {option: cfg.pop(option) for option in OPTIONS if option in cfg}
             cfg.setdefault('save_dir', save_dir)
             _say_if_missing(cfg.get('type'))
             backend = VISBACKENDS.build(cfg)
+            for option, value in options.items():
+                setattr(backend, option, value)
         if _needs_save_dir(backend):
             warnings.warn(f'{type(backend).__name__} is not added to the visualizer, since it needs a `save_dir` and '
                           'neither has one: give it to the backend or to the visualizer', UserWarning, stacklevel=4)
@@ -117,13 +131,27 @@ class Visualizer(ManagerMixin, Painter, Recorder):
         self._dispatcher.backends = backends
 
     def get_backend(self, name: str) -> Any:
-        """Give the backend of that name, or None; without a name of its own it has that of its class."""
+        """Give the backend of that name, or None; without a name of its own it has that of its class.
+
+        What was recorded before has reached it, unless its tracker is too slow.
+        """
+        if name in self._vis_backends:
+            self._dispatcher.drain(name)
         return self._vis_backends.get(name)
 
     def _dispatch(self, method: str, *args: Any, **kwargs: Any) -> None:
-        if self._vis_backends and is_main_process():
+        if self._dispatcher.backends and self._may_record(method):
             self._is_closed = self._is_closed and method in UNSTARTED
             self._dispatcher.call(method, *args, **kwargs)
+
+    def _may_record(self, method: str) -> bool:
+        """Tell whether this is the main process; numbers, of which there are many, take an answer of a second ago."""
+        now = time.monotonic()
+        if (method != 'add_scalar' and method != 'add_scalars') or now > self._main_until:
+            if not is_main_process():
+                return False
+            self._main_until = now + 1.0
+        return True
 
     @property
     def runs(self) -> dict[str, RunInfo]:
@@ -131,10 +159,32 @@ class Visualizer(ManagerMixin, Painter, Recorder):
         told = {name: self._dispatcher.ask(name, 'run') for name in self._vis_backends}
         return {name: run for name, run in told.items() if run is not None}
 
-    def close(self, status: str = 'success') -> None:
-        """End the run at every backend: 'success', 'failed' or 'aborted'."""
+    @contextmanager
+    def at(self, iteration: int, epoch: int | None = None) -> Iterator[None]:
+        """Say where the run is: trackers get this iteration as the step of what is recorded inside.
+
+        So values of a validation, which are given by epoch, lie on the same axis as those of the training; the
+        epoch is recorded beside them. Files of `LocalVisBackend` have the steps as they are given.
+
+        Args:
+            iteration: How many training iterations are done.
+            epoch: How many epochs are done.
+        """
+        before, self._dispatcher.position = self._dispatcher.position, Position(iteration, epoch)
+        try:
+            yield
+        finally:
+            self._dispatcher.position = before
+
+    def close(self, status: str = 'success', timeout: float | None = None) -> None:
+        """End the run at every backend, after what waits for it.
+
+        Args:
+            status: 'success', 'failed' or 'aborted'.
+            timeout: Seconds to wait for all of them, instead of the `close_limit` of each.
+        """
         if is_main_process():
-            self._dispatcher.call('close', status=status)
+            self._dispatcher.close(status, timeout)
         self._is_closed = True
 
     # Data and pictures

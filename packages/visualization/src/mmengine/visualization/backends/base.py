@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import threading
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from mmengine.logging import print_log
 from mmengine.visualization.backends import fallbacks, files
 from mmengine.visualization.drawing.annotate import annotate
-from mmengine.visualization.values import Artifact, Identity, Picture, RunInfo
+from mmengine.visualization.values import Artifact, Identity, Picture, RunInfo, ScalarRow
 
 _Method = TypeVar('_Method', bound=Callable[..., Any])
 
@@ -24,11 +25,18 @@ def force_init_env(old_func: _Method) -> _Method:
         if not hasattr(obj, '_init_env'):
             raise AttributeError(f'{type(obj)} does not have a method `_init_env`')
         if not getattr(obj, '_env_initialized', False):
-            obj._init_env()
-            obj._env_initialized = True
+            _start_once(obj)
         return old_func(obj, *args, **kwargs)
 
     return cast(_Method, wrapper)
+
+
+def _start_once(obj: Any) -> None:
+    """Start a tracker; the thread of its queue and whoever asks for `experiment` may want that at the same time."""
+    with vars(obj).setdefault('_start_lock', threading.RLock()):
+        if not getattr(obj, '_env_initialized', False):
+            obj._init_env()
+            obj._env_initialized = True
 
 
 class BaseVisBackend(metaclass=ABCMeta):
@@ -52,12 +60,32 @@ class BaseVisBackend(metaclass=ABCMeta):
     All of that belongs into `_init_env`, which the decorator `force_init_env` calls before the first record.
     Methods take further keyword arguments, which mean something to one tracker only and are ignored by the others.
 
+    A visualizer calls a backend from one thread of the backend's own, start and close included, with copies of what
+    it was given, so that neither a slow client nor one that hangs holds up the training. What a method raises is
+    reported; so let it out. The attributes below say what differs from tracker to tracker.
+
     Args:
         save_dir: Folder of the records of the run.
     """
 
     #: What no overridden method shows, for example 'resume', 'aliases' or 'references'; see `supports`.
     capabilities: frozenset[str] = frozenset()
+    #: Whether calls wait in a queue for the backend's own thread. Without a queue they are made where the record is
+    #: added, and nothing limits their time: for what is as quick and as safe as a write to a local file.
+    queued: bool = True
+    #: Seconds after which a start, another call or the close is given up or reported; clients that have limits of
+    #: their own should be given these.
+    start_limit: float = 60.0
+    call_limit: float = 30.0
+    close_limit: float = 60.0
+    #: In which order the tracker wants steps: 'any'; 'run', never smaller than the last of the whole run; or 'name',
+    #: larger than the last of the same name. The visualizer raises steps that are too small, and says so.
+    step_order: Literal['any', 'run', 'name'] = 'any'
+    #: Whether it wants the steps that callers gave even if they count epochs, instead of those of the training
+    #: iteration; see `Visualizer.at`.
+    steps_as_given: bool = False
+    #: Whether the client reads the files of an artifact after `add_artifact` has returned; they are kept until the end.
+    keeps_paths: bool = False
     #: What the run should be called; `_init_env` hands it to the tracker.
     identity: Identity = Identity()
     # On the class too, for subclasses that do not call this constructor.
@@ -84,8 +112,20 @@ class BaseVisBackend(metaclass=ABCMeta):
     def start(self) -> None:
         """Start the tracker, unless that has been done."""
         if not self._env_initialized:
-            self._init_env()
-            self._env_initialized = True
+            _start_once(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != '_start_lock'}
+
+    def limit_of(self, method: str) -> float:
+        """Give the seconds within which a method should return."""
+        if method in ('start', 'close'):
+            return self.start_limit if method == 'start' else self.close_limit
+        return self.call_limit * (20 if method == 'add_artifact' else 1)  # which may be gigabytes to copy
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Tell whether the same call may succeed in a while: by default if the network failed or was too slow."""
+        return isinstance(error, (ConnectionError, TimeoutError))
 
     def identify(self, identity: Identity) -> None:
         """Say what the run should be called, or which run goes on; to be called before the first record."""
@@ -148,7 +188,21 @@ class BaseVisBackend(metaclass=ABCMeta):
         for name, value in scalar_dict.items():
             self.add_scalar(name, value, step, **kwargs)
 
+    def add_scalar_batch(self, rows: Sequence[ScalarRow]) -> None:
+        """Record the numbers of several calls at once, in their order.
+
+        To be overridden where that is quicker than one by one: what has gathered in the queue then comes here.
+        """
+        for row in rows:
+            self.add_scalars(row.values, row.step)
+
     # What only some trackers have
+
+    def add_images(self, name: str, images: Iterable[Any], step: int = 0, **kwargs: Any) -> None:
+        """Record several images (or `Picture`s) of one step, by default each under the name with its number."""
+        for index, image in enumerate(images):
+            method = self.add_picture if isinstance(image, Picture) else self.add_image
+            method(f'{name}/{index}', image, step, **kwargs)
 
     def add_picture(self, name: str, picture: Picture, step: int = 0, **kwargs: Any) -> None:
         """Record an image with boxes, masks and a caption."""
@@ -216,7 +270,7 @@ class BaseVisBackend(metaclass=ABCMeta):
 
         Args:
             name: Name of the artifact, the same for all versions.
-            path: The file or folder.
+            path: The file or folder; with `reference` also an address such as `s3://bucket/data`.
             type: What it is: 'model' for a checkpoint, 'dataset', 'evaluation', 'file' or a word of your own.
             aliases: Names of this version, such as 'latest' or 'epoch_3'.
             metadata: Facts about this version.

@@ -70,9 +70,14 @@ def figure_as_html(figure: Any) -> str | None:
 
 def artifact_note(path: str | os.PathLike[str], artifact: Artifact) -> str:
     """Describe in Markdown where an artifact lies, for a tracker that cannot keep it."""
-    facts: Mapping[str, Any] = {'type': artifact.type, 'path': os.path.abspath(path), 'size': size_of(path),
+    facts: Mapping[str, Any] = {'type': artifact.type, 'path': place_of(path), 'size': size_of(path),
                                 'aliases': ', '.join(artifact.aliases), **artifact.metadata}
     return table_as_markdown(['', artifact.name], list(facts.items()))
+
+
+def place_of(path: str | os.PathLike[str]) -> str:
+    """Give the whole path of a file or folder; an address such as `s3://bucket/data` is one already."""
+    return str(path) if '://' in str(path) else os.path.abspath(path)
 
 
 def size_of(path: str | os.PathLike[str]) -> int | None:

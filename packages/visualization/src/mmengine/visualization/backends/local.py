@@ -44,6 +44,8 @@ class LocalVisBackend(BaseVisBackend):
     """
 
     capabilities = frozenset({'aliases', 'references', 'resume'})
+    queued = False
+    steps_as_given = True  # the files are those of upstream, which other programs read
 
     def __init__(self, save_dir: str, img_save_dir: str = 'vis_image', config_save_file: str = 'config.py',
                  scalar_save_file: str = 'scalars.json') -> None:
@@ -172,7 +174,7 @@ class LocalVisBackend(BaseVisBackend):
         A file of type 'model' is linked instead of copied where the file system can do that, since checkpoints are
         replaced and never changed in place.
         """
-        kept = os.path.abspath(path) if reference else str(self._keep(name, path, link=type == 'model'))
+        kept = fallbacks.place_of(path) if reference else str(self._keep(name, path, link=type == 'model'))
         files.append_line(os.path.join(self._folder, 'artifacts.json'),
                           {'name': name, 'type': type, 'aliases': list(aliases), 'metadata': to_plain(metadata or {}),
                            'step': step, 'path': kept, 'size': fallbacks.size_of(path)})

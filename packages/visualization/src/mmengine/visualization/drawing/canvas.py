@@ -31,6 +31,16 @@ def make_figure(config: Mapping[str, Any]) -> tuple[Any, Any, Any]:
     return FigureCanvasAgg(figure), figure, axes
 
 
+def fit(figure: Any, height: int, width: int, **spaces: float) -> None:
+    """Give a figure, without margins, a size in pixels."""
+    dpi = figure.get_dpi()
+    # A hair more than the size, since matplotlib rounds the product of inches and dots down; and axes a hair less
+    # than the size, since some versions round that up and then resample the image to the pixel too much.
+    figure.set_size_inches((width + 1e-2) / dpi, (height + 1e-2) / dpi)
+    figure.subplots_adjust(left=0, right=width / (width + 1e-2) - 1e-9, bottom=0,
+                           top=height / (height + 1e-2) - 1e-9, **spaces)
+
+
 class Canvas:
     """A figure of exactly one pixel for each pixel of the image below it.
 
@@ -44,12 +54,7 @@ class Canvas:
     def show(self, image: Image) -> None:
         """Start over with an image."""
         height, width = image.shape[:2]
-        dpi = self.figure.get_dpi()
-        # A hair more than the size, since matplotlib rounds the product of inches and dots down; and axes a hair less
-        # than the size, since some versions round that up and then resample the image to the pixel too much.
-        self.figure.set_size_inches((width + 1e-2) / dpi, (height + 1e-2) / dpi)
-        self.figure.subplots_adjust(left=0, right=width / (width + 1e-2) - 1e-9,
-                                    bottom=0, top=height / (height + 1e-2) - 1e-9)
+        fit(self.figure, height, width)
         self.axes.cla()
         self.axes.axis(False)
         self.lay(image, interpolation='none')

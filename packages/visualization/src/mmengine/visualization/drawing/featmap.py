@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmengine.visualization.drawing.canvas import img_from_canvas
+from mmengine.visualization.drawing.canvas import fit, img_from_canvas
 from mmengine.visualization.drawing.checks import require, tensor2ndarray
 from mmengine.visualization.drawing.colors import JET, blend
 from mmengine.visualization.values import Image, is_tensor, to_array, to_rgb
@@ -108,9 +108,7 @@ def _draw_grid(maps: NDArray[Any], channels: NDArray[Any], image: Image | None, 
     height, width = maps.shape[1:]
     figure = Figure(frameon=False)
     canvas = FigureCanvasAgg(figure)
-    figure.subplots_adjust(left=0, right=1, bottom=0, top=1, wspace=0, hspace=0)
-    dpi = figure.get_dpi()
-    figure.set_size_inches((width * columns + 1e-2) / dpi, (height * rows + 1e-2) / dpi)
+    fit(figure, height * rows, width * columns, wspace=0, hspace=0)
     for index, channel in enumerate(channels.tolist()):
         axes = figure.add_subplot(rows, columns, index + 1)
         axes.axis('off')

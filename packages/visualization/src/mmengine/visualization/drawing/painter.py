@@ -244,12 +244,12 @@ class Painter:
         shapes.polygons(self.ax_save, outlines, style)
         return self
 
-    def draw_binary_masks(self: Self, binary_masks: Any, colors: Any = None, alphas: Any = 0.8) -> Self:
+    def draw_binary_masks(self: Self, binary_masks: Any, colors: Any = 'g', alphas: Any = 0.8) -> Self:
         """Colour the pixels of masks.
 
         Args:
             binary_masks: (N, H, W) or (H, W) of bool.
-            colors: Their colours; green by default.
+            colors: Their colours.
             alphas: How opaque they are, 0..1.
         """
         masks = as_array('binary_masks', binary_masks)
@@ -294,8 +294,6 @@ class Painter:
 
 def _mask_colors(colors: Any, count: int) -> list[Any]:
     """Give one RGB colour, 0..255, per mask."""
-    if colors is None:
-        return [(0, 255, 0)] * count
     check_type('colors', colors, (str, tuple, list, np.ndarray))
     if isinstance(colors, np.ndarray):
         colors = [tuple(color) for color in colors] if colors.ndim == 2 else tuple(colors)

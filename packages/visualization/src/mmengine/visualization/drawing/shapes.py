@@ -31,12 +31,17 @@ class Outline:
         check_type_and_length('alpha', self.alpha, (int, float, list), count)
         # Thin lines vanish, and lines thicker than this hide small objects.
         widths = [min(max(width, 1), self.widest) for width in value2list(self.line_widths, (int, float), count)]
-        return dict(edgecolors=color_val_matplotlib(self.edge_colors), linestyles=self.line_styles, linewidths=widths,
-                    facecolors=color_val_matplotlib(self.face_colors), alpha=_alpha(self.alpha, count))
+        alphas = value2list(self.alpha, (int, float), count)
+        return dict(edgecolors=_with_alpha(self.edge_colors, alphas), linestyles=self.line_styles, linewidths=widths,
+                    facecolors=_with_alpha(self.face_colors, alphas))
 
 
-def _alpha(alpha: Any, count: int) -> Any:
-    return alpha[:count] if isinstance(alpha, list) else alpha
+def _with_alpha(colors: Any, alphas: Sequence[float]) -> list[Any]:
+    """Give each shape its colour with its opacity; matplotlib before 3.9 makes black of 'none' in a list."""
+    from matplotlib.colors import to_rgba
+    every = _each(color_val_matplotlib(colors), len(alphas))
+    return [color if color == 'none' else to_rgba(color, alpha)
+            for color, alpha in zip(every, alphas, strict=False)]
 
 
 def points(axes: Any, places: NDArray[Any], colors: Any, marker: str | None, sizes: Any) -> None:

@@ -1,0 +1,84 @@
+"""What becomes of records that wait when the process ends, is told to end, or forks."""
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+import weakref
+from types import FrameType
+from typing import Any, Protocol
+
+#: Seconds in all for what is left when the process is told to end.
+GRACE = 10.0
+
+
+class Open(Protocol):
+    """Something with records that wait."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is anything to end."""
+
+    def close(self, status: str, timeout: float | None = None) -> None:
+        """End it."""
+
+    def forked(self) -> None:
+        """Start over in the child of a fork."""
+
+
+_watched: weakref.WeakSet[Any] = weakref.WeakSet()
+_previous: Any = None
+_owner = 0
+_terminated = False
+
+
+def watch(dispatcher: Open) -> None:
+    """See to it that a dispatcher is closed at the end, however that comes."""
+    _watched.add(dispatcher)
+    if threading.current_thread() is threading.main_thread():  # no other may set handlers of signals
+        _take_sigterm()
+
+
+def _close_all(status: str, timeout: float | None = None) -> None:
+    for dispatcher in list(_watched):
+        if dispatcher.is_open:
+            dispatcher.close(status, timeout)
+
+
+def _at_exit() -> None:
+    failed = getattr(sys, 'last_value', None) is not None
+    _close_all('aborted' if _terminated else 'failed' if failed else 'success')
+
+
+def _take_sigterm() -> None:
+    """Handle the signal that ends a process; whoever handled it before goes on doing so."""
+    global _previous, _owner
+    if signal.getsignal(signal.SIGTERM) is not _on_sigterm:
+        _previous = signal.signal(signal.SIGTERM, _on_sigterm)
+    _owner = os.getpid()
+
+
+def _on_sigterm(number: int, frame: FrameType | None) -> None:
+    global _terminated
+    _terminated = True
+    if callable(_previous):  # which decides how the run goes on, and ends it in its own way
+        _previous(number, frame)
+    elif _previous != signal.SIG_IGN:
+        if os.getpid() == _owner:
+            _close_all('aborted', GRACE)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _forked() -> None:
+    for dispatcher in list(_watched):
+        dispatcher.forked()
+    _watched.clear()
+
+
+# Before the handlers of `atexit`, among which are those of the trackers' clients, and before thread pools refuse work.
+getattr(threading, '_register_atexit', atexit.register)(_at_exit)
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_forked)
