@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from mmengine.dist import broadcast_object_list, collect_results, is_main_process
+from mmengine.dist.groups import results_group
 from mmengine.fileio import dump
 from mmengine.logging import print_log
 from mmengine.registry import METRICS
@@ -109,7 +110,7 @@ class BaseMetric(metaclass=ABCMeta):
             except Exception as error:
                 failure = error
                 outcome[1] = f'{type(error).__name__}: {error}'
-        broadcast_object_list(outcome)
+        broadcast_object_list(outcome, group=results_group())  # which waits long for a slow computation
         if failure is not None:
             raise failure
         if outcome[1] is not None:

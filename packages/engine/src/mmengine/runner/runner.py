@@ -38,16 +38,16 @@ class Runner(RunnerState):
         model: The model.
         work_dir: Folder of all that outlives one run; each run has a folder of its own below, named by its start.
         train_dataloader: Data loader of training.
-        val_dataloader: Data loader of validation.
-        test_dataloader: Data loader of testing.
+        val_dataloader: Data loader of validation; several by the names of their data sets, or in a list.
+        test_dataloader: Data loader of testing; likewise.
         train_cfg: The training loop: `by_epoch` with `max_epochs` or `max_iters`, or `type`; `val_interval`.
-        val_cfg: The validation loop; `dict()` is the usual one.
+        val_cfg: The validation loop; `dict()` is the usual one, `dict(compute_loss=True)` gives `val/loss` as well.
         test_cfg: The test loop; `dict()` is the usual one.
         auto_scale_lr: `enable` and `base_batch_size`, to scale the learning rate with the real batch size.
         optim_wrapper: The optimizer wrapper, with `optimizer` in it.
         param_scheduler: Schedulers of learning rate and momentum.
-        val_evaluator: Metrics of validation.
-        test_evaluator: Metrics of testing.
+        val_evaluator: Metrics of validation, for all data sets or for each by its name; see `EvalLoop`.
+        test_evaluator: Metrics of testing; likewise.
         default_hooks: Replaces the default hooks by name; None takes one away.
         custom_hooks: Further hooks.
         data_preprocessor: Data preprocessor of a model that is given as a config without one.

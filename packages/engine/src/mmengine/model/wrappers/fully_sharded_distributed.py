@@ -103,6 +103,12 @@ class MMFullyShardedDataParallel(FullyShardedDataParallel):
         """Predict a batch of test data."""
         return self._predict(data)
 
+    def val_loss_step(self, data: dict[str, Any]) -> dict[str, torch.Tensor]:
+        """Compute the losses of a batch of validation data."""
+        losses = self._run_forward(self._model.data_preprocessor(data, False), mode='loss')
+        log_vars: dict[str, torch.Tensor] = self._model.parse_losses(losses)[1]
+        return log_vars
+
     @property
     def _model(self) -> Any:
         return self.module
