@@ -18,7 +18,9 @@ from mmengine.checkpoint import find_latest_checkpoint
 from mmengine.checkpoint.wrappers import unwrap
 from mmengine.config import Config, ConfigDict
 from mmengine.dist import master_only
+from mmengine.model.efficient_conv_bn_eval import turn_on_efficient_conv_bn_eval
 from mmengine.registry import RUNNERS, DefaultScope
+from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
 from mmengine.runner.hook_list import HookList
 from mmengine.runner.runner_state import RunnerState
 from mmengine.visualization import Visualizer
@@ -212,6 +214,7 @@ class Runner(RunnerState):
             self._prepare_training()
             self.call_hook('before_run')
             self._init_model_weights()
+            self._save_memory()
             self.load_or_resume()
             self.optim_wrapper.initialize_count_status(self.model, self.train_loop.iter, self.train_loop.max_iters)
             self._maybe_compile('train_step')
@@ -262,6 +265,15 @@ class Runner(RunnerState):
 
     def _init_model_weights(self) -> None:
         self.strategy._init_model_weights(self.model)
+
+    def _save_memory(self) -> None:
+        """Change the parts of the model that the config names as `activation_checkpointing` and the like."""
+        for key, turn_on in (('efficient_conv_bn_eval', turn_on_efficient_conv_bn_eval),
+                             ('activation_checkpointing', turn_on_activation_checkpointing)):
+            modules = self.cfg.get(key)
+            if modules is not None:
+                self.logger.info(f'Turning on {key} in {modules}')
+                turn_on(unwrap(self.model), modules)
 
     def _maybe_compile(self, target: str) -> None:
         options = self.cfg.get('compile', False)
