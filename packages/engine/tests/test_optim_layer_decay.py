@@ -80,7 +80,8 @@ def test_together_with_other_multipliers() -> None:
 
 
 @pytest.mark.parametrize(('options', 'lr', 'kind', 'message'), [
-    (dict(rate=0.5, layers=['backbone.block.*']), 1., ValueError, r"has 'backbone.block.\*', but Classifier has no such"),
+    (dict(rate=0.5, layers=['backbone.block.*']), 1., ValueError,
+     r"has 'backbone.block.\*', but Classifier has no such module or parameter"),
     (dict(rate=0.5, layers=['backbone.patch.wieght']), 1., ValueError, r"'backbone.patch.weight'"),
     (dict(rate=0.5, layers=['backbone.position.*']), 1., ValueError, 'no such module or parameter'),
     (dict(rate=0.5), 1., ValueError, r'needs `layers`, the names of the layers of Classifier'),

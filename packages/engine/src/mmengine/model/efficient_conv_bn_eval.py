@@ -51,8 +51,8 @@ def turn_on_efficient_conv_bn_eval_for_single_model(model: nn.Module) -> None:
     sees the normalised output.
 
     Args:
-        model: A module whose forward pass does not branch on the values of tensors; another one is left as it is, with a
-            warning.
+        model: A module whose forward pass does not branch on the values of tensors; another one is left as it is, with
+            a warning.
     """
     try:
         graph = _Tracer().trace(model)

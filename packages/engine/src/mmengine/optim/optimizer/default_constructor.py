@@ -40,8 +40,8 @@ class DefaultOptimWrapperConstructor:
             - `bias_decay_mult`: of other biases, but for offsets of deformable convolutions.
             - `dwconv_decay_mult`: of the weights of depthwise convolutions.
             - `flat_decay_mult`: of other parameters of one dimension.
-            - `layer_decay` (dict): the arguments of `LayerDecay`, `rate` and `layers`: on top of all else, learning rates
-              fall from the last layer to the first.
+            - `layer_decay` (dict): the arguments of `LayerDecay`, `rate` and `layers`: on top of all else, learning
+              rates fall from the last layer to the first.
             - `bypass_duplicate` (bool): whether a parameter that several modules share is taken once, instead of being
               an error.
 
