@@ -10,7 +10,8 @@ from torch.utils.data import DataLoader
 
 import mmengine.dist as dist
 from mmengine.dataset import DefaultSampler, InfiniteSampler
-from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.evaluator import BaseMetric, DumpResults, Evaluator
+from mmengine.fileio import load
 from mmengine.model import (
     BaseModel,
     MMDistributedDataParallel,
@@ -169,13 +170,38 @@ class TestTwoProcesses(MultiProcessTestCase):
             assert model.module.one.require_backward_grad_sync is False
         assert model.module.one.require_backward_grad_sync is True
 
+    def check_parameters_spread_over_processes(self):
+        every, own = self.batches()
+        model = MODEL_WRAPPERS.build({
+            'type': 'MMFullyShardedDataParallel', 'module': seeded(Net), 'sharding_strategy': 'FULL_SHARD',
+            'device_id': torch.device('cpu'), 'cpu_offload': False, 'backward_prefetch': 'BACKWARD_POST',
+            'mixed_precision': {'type': 'MixedPrecision', 'param_dtype': 'float32'}})
+        assert is_model_wrapper(model)
+        wrapper = OptimWrapper(SGD(model.parameters(), lr=0.1))
+        for inputs in own:
+            model.train_step({'inputs': inputs}, wrapper)
+        expected = self.reference(every)
+        with torch.no_grad():
+            predicted = model.val_step({'inputs': own[0]})
+            assert torch.allclose(predicted, expected.fc(own[0]), atol=1e-6)
+            assert torch.equal(model.test_step([own[0]]), predicted)
+            assert torch.allclose(model.val_loss_step({'inputs': own[0]})['loss'], predicted.pow(2).mean())
+        for bad, error in (({'sharding_strategy': 'HALF'}, ValueError), ({'mixed_precision': 3}, TypeError),
+                           ({'auto_wrap_policy': 'no such'}, ValueError), ({'param_init_fn': 3}, TypeError)):
+            with pytest.raises(error, match=next(iter(bad))):
+                MODEL_WRAPPERS.build({'type': 'MMFullyShardedDataParallel', 'module': seeded(Net), **bad})
+
     def check_metrics_are_of_all_and_everywhere(self):
-        evaluator = Evaluator(Sizes())
-        mine = list(range(self.rank, 6, self.world_size))
-        for sample in mine:
-            evaluator.process([sample])
-        assert evaluator.evaluate(5) == {'toy/order': [0, 1, 2, 3, 4]}
-        assert evaluator.metrics[0].results == []
+        for device in ('cpu', 'gpu'):  # 'gpu' is the group that trains, on whatever device that is
+            path = f'{self.folder}/{device}.pkl'
+            evaluator = Evaluator([Sizes(collect_device=device), DumpResults(path, collect_device=device)])
+            mine = [{'id': index} for index in range(self.rank, 6, self.world_size)]
+            for sample in mine:
+                evaluator.process([sample])
+            assert evaluator.evaluate(5) == {'toy/order': [{'id': index} for index in range(5)]}
+            assert evaluator.metrics[0].results == []
+            if self.rank == 0:
+                assert load(path) == [{'id': index} for index in range(5)]
 
     def check_a_failure_reaches_all(self):
         evaluator = Evaluator(Sizes())

@@ -14,7 +14,7 @@ def detect_anomalous_params(loss: torch.Tensor, model: nn.Module) -> list[str]:
     """Find the parameters that take no part in a loss, and log their names as errors.
 
     Args:
-        loss: The loss, whose graph has not been freed yet.
+        loss: The loss, a tensor of shape (), whose graph has not been freed yet.
         model: The model.
 
     Returns:
