@@ -107,6 +107,9 @@ class BaseDataElement:
     def set_metainfo(self, metainfo: dict[str, Any]) -> None:
         """Add meta information, or replace what is there of the same names.
 
+        Args:
+            metainfo: Values by name, which are copied deeply.
+
         Raises:
             AssertionError: `metainfo` is no dict.
             AttributeError: A name is that of a data field.
@@ -119,6 +122,9 @@ class BaseDataElement:
 
     def set_data(self, data: dict[str, Any]) -> None:
         """Add data, or replace what is there of the same names.
+
+        Args:
+            data: Values by name, which are not copied.
 
         Raises:
             AssertionError: `data` is no dict.
@@ -161,7 +167,15 @@ class BaseDataElement:
         super().__setattr__(name, value)
 
     def update(self, instance: BaseDataElement) -> None:
-        """Take over the meta information and the data of another element."""
+        """Take over the meta information and the data of another element.
+
+        Args:
+            instance: The other element.
+
+        Raises:
+            AssertionError: `instance` is no data element.
+            AttributeError: A name of its data is one of meta information here, or the other way round.
+        """
         if not isinstance(instance, BaseDataElement):
             raise AssertionError(f'instance should be a `BaseDataElement` but got {type(instance)}')
         self.set_metainfo(dict(instance.metainfo_items()))
@@ -299,7 +313,7 @@ class BaseDataElement:
 
 
 #: The methods of this package that set an attribute, whose checks are known.
-_OWN_SETTERS = [BaseDataElement.__setattr__]
+_OWN_SETTERS: list[Any] = [BaseDataElement.__setattr__]
 _ATOMS = (str, int, float, bool, bytes, type(None))
 
 

@@ -17,8 +17,9 @@ IndexType = str | slice | int | list[Any] | torch.Tensor | np.ndarray
 class InstanceData(BaseDataElement):
     """Holds one value per instance in each field.
 
-    Fields are tensors or arrays of shape (N, ...) and any dtype, lists, tuples or strings of length N, or objects of your own with `__len__`, `__getitem__` and, where
-    they are to be indexed by a list or mask or to be concatenated, a static method `cat`.
+    Fields are tensors or arrays of shape (N, ...) and any dtype, lists, tuples or strings of length N, or objects of
+    your own with `__len__`, `__getitem__` and, where they are to be indexed by a list or mask or to be concatenated, a
+    static method `cat`.
 
     Examples:
         >>> import torch

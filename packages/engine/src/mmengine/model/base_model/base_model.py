@@ -68,6 +68,9 @@ class BaseModel(BaseModule):
     def val_step(self, data: Any) -> list[Any]:
         """Predict a batch of validation data.
 
+        Args:
+            data: A batch from the data loader.
+
         Returns:
             A prediction per sample, as `forward` gives them in mode 'predict'.
         """
@@ -75,6 +78,9 @@ class BaseModel(BaseModule):
 
     def test_step(self, data: Any) -> list[Any]:
         """Predict a batch of test data.
+
+        Args:
+            data: A batch from the data loader.
 
         Returns:
             A prediction per sample, as `forward` gives them in mode 'predict'.
