@@ -1,14 +1,17 @@
 """What two processes do together, over gloo on the CPU."""
 import os
+import tempfile
 
 import pytest
 import torch
 from torch import nn
 from torch.optim import SGD
+from torch.utils.data import DataLoader
 
 import mmengine.dist as dist
 from mmengine.dataset import DefaultSampler, InfiniteSampler
-from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.evaluator import BaseMetric, DumpResults, Evaluator
+from mmengine.fileio import load
 from mmengine.model import (
     BaseModel,
     MMDistributedDataParallel,
@@ -17,6 +20,7 @@ from mmengine.model import (
 )
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.registry import MODEL_WRAPPERS, OPTIMIZERS
+from mmengine.runner import Runner
 from mmengine.testing._internal import MultiProcessTestCase
 
 
@@ -29,6 +33,19 @@ class Net(BaseModel):
     def forward(self, inputs, mode='tensor'):
         outputs = self.fc(inputs)
         return {'loss': outputs.pow(2).mean()} if mode == 'loss' else outputs
+
+
+class Nested(BaseModel):
+    """Parameters that the wrapper leaves out, and frozen ones, come before those that get no gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.ignored = nn.Linear(2, 1)
+        self.frozen = nn.Linear(2, 1).requires_grad_(False)
+        self.model = Net()
+
+    def forward(self, inputs, mode='tensor'):
+        return self.model(inputs, mode)
 
 
 class Two(BaseModel):
@@ -77,10 +94,11 @@ class TestTwoProcesses(MultiProcessTestCase):
         torch.set_num_threads(1)
         torch.distributed.init_process_group('gloo', init_method=f'file://{self.file_name}', rank=self.rank,
                                              world_size=self.world_size)
-        try:
-            super().run_test(test_name, parent_pipe)
-        finally:
-            torch.distributed.destroy_process_group()
+        with tempfile.TemporaryDirectory() as self.folder:
+            try:
+                super().run_test(test_name, parent_pipe)
+            finally:
+                torch.distributed.destroy_process_group()
 
     def batches(self):
         """All batches of both processes, and those of this one."""
@@ -117,11 +135,18 @@ class TestTwoProcesses(MultiProcessTestCase):
         assert set(model.train_step({'inputs': torch.rand(2, 2)}, wrapper)) == {'loss'}
 
     def check_parameters_without_gradient_are_named(self):
-        model = MMDistributedDataParallel(seeded(Net))
+        net = Nested()
+        net._ddp_params_and_buffers_to_ignore = ['ignored.weight', 'ignored.bias']
+        model = MMDistributedDataParallel(net)
         wrapper = OptimWrapper(SGD(model.parameters(), lr=0.1))
         model.train_step({'inputs': torch.rand(2, 2)}, wrapper)
-        with pytest.raises(RuntimeError, match=r"of Net got no gradient.*\['unused.weight', 'unused.bias'\]"):
+        with pytest.raises(RuntimeError) as caught:
             model.train_step({'inputs': torch.rand(2, 2)}, wrapper)
+        text = str(caught.value)
+        assert text.startswith('Expected to have finished reduction in the prior iteration')
+        assert ("of Nested got no gradient in the iteration before: ['model.unused.weight', 'model.unused.bias']. "
+                'Remove or freeze them') in text
+        assert '`find_unused_parameters = True` in the config' in text
 
     def check_parts_wrapped_apart(self):
         every, own = self.batches()
@@ -145,13 +170,38 @@ class TestTwoProcesses(MultiProcessTestCase):
             assert model.module.one.require_backward_grad_sync is False
         assert model.module.one.require_backward_grad_sync is True
 
+    def check_parameters_spread_over_processes(self):
+        every, own = self.batches()
+        model = MODEL_WRAPPERS.build({
+            'type': 'MMFullyShardedDataParallel', 'module': seeded(Net), 'sharding_strategy': 'FULL_SHARD',
+            'device_id': torch.device('cpu'), 'cpu_offload': False, 'backward_prefetch': 'BACKWARD_POST',
+            'mixed_precision': {'type': 'MixedPrecision', 'param_dtype': 'float32'}})
+        assert is_model_wrapper(model)
+        wrapper = OptimWrapper(SGD(model.parameters(), lr=0.1))
+        for inputs in own:
+            model.train_step({'inputs': inputs}, wrapper)
+        expected = self.reference(every)
+        with torch.no_grad():
+            predicted = model.val_step({'inputs': own[0]})
+            assert torch.allclose(predicted, expected.fc(own[0]), atol=1e-6)
+            assert torch.equal(model.test_step([own[0]]), predicted)
+            assert torch.allclose(model.val_loss_step({'inputs': own[0]})['loss'], predicted.pow(2).mean())
+        for bad, error in (({'sharding_strategy': 'HALF'}, ValueError), ({'mixed_precision': 3}, TypeError),
+                           ({'auto_wrap_policy': 'no such'}, ValueError), ({'param_init_fn': 3}, TypeError)):
+            with pytest.raises(error, match=next(iter(bad))):
+                MODEL_WRAPPERS.build({'type': 'MMFullyShardedDataParallel', 'module': seeded(Net), **bad})
+
     def check_metrics_are_of_all_and_everywhere(self):
-        evaluator = Evaluator(Sizes())
-        mine = list(range(self.rank, 6, self.world_size))
-        for sample in mine:
-            evaluator.process([sample])
-        assert evaluator.evaluate(5) == {'toy/order': [0, 1, 2, 3, 4]}
-        assert evaluator.metrics[0].results == []
+        for device in ('cpu', 'gpu'):  # 'gpu' is the group that trains, on whatever device that is
+            path = f'{self.folder}/{device}.pkl'
+            evaluator = Evaluator([Sizes(collect_device=device), DumpResults(path, collect_device=device)])
+            mine = [{'id': index} for index in range(self.rank, 6, self.world_size)]
+            for sample in mine:
+                evaluator.process([sample])
+            assert evaluator.evaluate(5) == {'toy/order': [{'id': index} for index in range(5)]}
+            assert evaluator.metrics[0].results == []
+            if self.rank == 0:
+                assert load(path) == [{'id': index} for index in range(5)]
 
     def check_a_failure_reaches_all(self):
         evaluator = Evaluator(Sizes())
@@ -159,6 +209,19 @@ class TestTwoProcesses(MultiProcessTestCase):
         expected = KeyError if self.rank == 0 else RuntimeError
         with pytest.raises(expected, match='of the main process'):
             evaluator.evaluate(2)
+
+    def check_losses_of_a_validation_are_of_all(self):
+        """The processes have 6 and 5 samples, so that a mean of their means would be another number."""
+        torch.manual_seed(0)
+        points = torch.rand(11, 2)
+        data = [{'inputs': point} for point in points]
+        for loader in (DataLoader(data, 4, sampler=DefaultSampler(data, shuffle=False, round_up=False)),
+                       DataLoader(data, 11, sampler=range(11 if self.rank == 1 else 0))):
+            runner = Runner(seeded(Net), self.folder, val_dataloader=loader, val_cfg={'compute_loss': True},
+                            val_evaluator=[], log_level='ERROR')
+            metrics = runner.val()
+            expected = runner.model.fc(points).pow(2).mean().item()
+            assert metrics == {'loss': pytest.approx(expected, rel=1e-6)}
 
     def check_samplers_divide_the_data(self):
         for sampler in (DefaultSampler(range(7)), DefaultSampler(range(7), round_up=False)):

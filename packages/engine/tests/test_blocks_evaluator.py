@@ -106,6 +106,22 @@ def test_failure_keeps_its_type():
         metric.evaluate(1)
 
 
+def test_bad_metrics():
+    with pytest.raises(TypeError, match=r"metrics\[1\] should be a BaseMetric or its config, but got <class 'int'>"):
+        Evaluator([Accuracy(), 3])
+    with pytest.raises(ValueError, match='chunk_size should be at least 1, but got 0'):
+        Evaluator(Accuracy()).offline_evaluate([], chunk_size=0)
+
+    class Number(Accuracy):
+        def compute_metrics(self, results):
+            return 3
+
+    metric = Number()
+    metric.results.append(1)
+    with pytest.raises(TypeError, match=r"Number.compute_metrics should return a dict.*<class 'int'>"):
+        metric.evaluate(1)
+
+
 def test_bad_collect_dir():
     with pytest.raises(ValueError, match='collect_dir'):
         Accuracy(collect_device='gpu', collect_dir='folder')

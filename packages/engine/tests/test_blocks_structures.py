@@ -1,5 +1,7 @@
 """Data elements: fields, indexing, concatenation, conversion."""
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -263,3 +265,61 @@ def test_label_data():
     for bad in (torch.tensor([0, 2]), torch.eye(2)):
         with pytest.raises(ValueError, match='not one-hot'):
             LabelData.onehot_to_label(bad)
+
+
+def test_the_import_asks_no_device():
+    program = '''
+import sys
+import torch
+
+def refuse(*args):
+    raise AssertionError('a device was asked for')
+
+for module in (torch.cuda, torch.backends.mps, torch.xpu):
+    module.is_available = refuse
+torch.accelerator.is_available = torch.accelerator.current_accelerator = refuse
+import mmengine.structures
+element = mmengine.structures.InstanceData(scores=torch.ones(3), metainfo=dict(img_shape=(2, 3)))
+assert len(element[element.scores > 0].to('cpu').numpy().to_tensor()) == 3
+print([name for name in ('mmengine.device', 'mmengine.dist', 'mmengine.model') if name in sys.modules])
+'''
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == '[]'
+
+
+def test_copies_of_a_subclass_go_through_its_checks():
+    class Checked(InstanceData):
+        @property
+        def boxes(self):
+            return self._boxes
+
+        @boxes.setter
+        def boxes(self, value):
+            self.set_field(value, '_boxes', dtype=torch.Tensor)
+
+    class Loud(InstanceData):
+        def __setattr__(self, name, value):
+            seen.append(name)
+            super().__setattr__(name, value)
+
+    seen = []
+    checked = Checked(boxes=torch.rand(3, 4), names=list('abc'), metainfo={'sizes': [1, 2]})
+    for made in (checked[1:], checked[[True, False, True]], checked.clone()[:2], Checked.cat([checked, checked])[:2]):
+        assert type(made) is Checked
+        assert made.boxes.shape == (2, 4)
+        assert len(made.names) == 2
+        assert made.metainfo == {'sizes': [1, 2]}
+        assert made.sizes is not checked.sizes
+    with pytest.raises(AssertionError, match='boxes'):
+        checked.numpy()
+    Loud(scores=torch.ones(2))[0].clone()
+    assert seen.count('scores') == 3
+
+
+def test_meta_information_is_copied_deeply():
+    shared = [1]
+    element = InstanceData(metainfo={'plain': (1, 'a', None), 'nested': (shared,), 'again': shared})
+    assert element.nested[0] is element.again is not shared
+    other = element.new()
+    assert other.plain is element.plain
+    assert other.nested[0] is other.again is not element.again

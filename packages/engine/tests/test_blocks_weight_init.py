@@ -202,3 +202,11 @@ def test_info_goes_to_log_files_only(tmp_path, capsys):
 def test_update_init_info_outside_of_initialisation():
     with pytest.raises(AssertionError, match='_params_init_info'):
         update_init_info(nn.Linear(1, 1), 'info')
+
+
+def test_bad_input_is_named():
+    for kind in ('Xavier', 'Kaiming', 'Caffe2Xavier'):
+        with pytest.raises(ValueError, match=r'LayerNorm.weight should have at least 2 dimensions.*shape \(3,\)'):
+            initialize(nn.Sequential(nn.LayerNorm(3)), {'type': kind, 'layer': 'LayerNorm'})
+    with pytest.raises(ValueError, match='prior_prob should be between 0 and 1, but got 1'):
+        bias_init_with_prob(1)

@@ -1,21 +1,16 @@
 """Training on several ranks, each with the whole model (DistributedDataParallel)."""
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 
 from mmengine._strategy.base import BaseStrategy
 from mmengine.device import get_device
 from mmengine.dist import get_local_rank
 from mmengine.model.utils import convert_sync_batchnorm
+from mmengine.model.wrappers.distributed import SYNC_BUFFERS
 from mmengine.registry import MODEL_WRAPPERS, STRATEGIES
-
-#: Newer releases of torch call it by another name.
-_SYNC_BUFFERS = next(name for name in ('forward_sync_buffers', 'broadcast_buffers')
-                     if name in inspect.signature(DistributedDataParallel).parameters)
 
 
 @STRATEGIES.register_module()
@@ -47,7 +42,7 @@ class DDPStrategy(BaseStrategy):
         device = get_device()
         model = model.to(device)
         on_cpu = device == 'cpu'
-        defaults: dict[str, Any] = {'type': 'MMDistributedDataParallel', _SYNC_BUFFERS: False}
+        defaults: dict[str, Any] = {'type': 'MMDistributedDataParallel', SYNC_BUFFERS: False}
         if not on_cpu:
             defaults['device_ids'] = [get_local_rank()]
         chosen = {**defaults, **(self.model_wrapper or {}), **(wrapper_cfg or {})}

@@ -17,6 +17,9 @@ class Evaluator:
     Args:
         metrics: A metric or its config, or a list of them.
 
+    Raises:
+        TypeError: A metric is something else.
+
     Examples:
         >>> from mmengine.evaluator import BaseMetric, Evaluator
         >>> class Accuracy(BaseMetric):
@@ -35,6 +38,10 @@ class Evaluator:
         given = metrics if isinstance(metrics, Sequence) else [metrics]
         self.metrics: list[BaseMetric] = [METRICS.build(metric) if isinstance(metric, dict) else metric
                                           for metric in given]
+        for index, metric in enumerate(self.metrics):
+            if not (hasattr(metric, 'process') and hasattr(metric, 'evaluate')):
+                raise TypeError(f'metrics[{index}] should be a BaseMetric or its config, but got {type(metric)}: '
+                                f'{metric!r}')
 
     @property
     def dataset_meta(self) -> dict[str, Any] | None:
@@ -81,16 +88,22 @@ class Evaluator:
 
     def offline_evaluate(self, data_samples: Sequence[Any], data: Sequence[Any] | None = None,
                          chunk_size: int = 1) -> dict[str, Any]:
-        """Compute all metrics from predictions that are there already.
+        """Compute all metrics from predictions that are there already, in one process.
 
         Args:
-            data_samples: Predictions, one per sample.
-            data: Data of the samples.
+            data_samples: Predictions, one per sample: data elements, or dicts as metrics get them.
+            data: Data of the samples, as many.
             chunk_size: How many samples are processed at a time.
+
+        Returns:
+            Values by name.
 
         Raises:
             AssertionError: The numbers of predictions and data differ.
+            ValueError: `chunk_size` is not positive.
         """
+        if chunk_size < 1:
+            raise ValueError(f'chunk_size should be at least 1, but got {chunk_size}')
         if data is not None and len(data_samples) != len(data):
             raise AssertionError(f'data_samples and data should have the same length, '
                                  f'but got {len(data_samples)} and {len(data)}')

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from mmengine.dist import broadcast_object_list, collect_results, is_main_process
+from mmengine.dist.groups import results_group
 from mmengine.fileio import dump
 from mmengine.logging import print_log
 from mmengine.registry import METRICS
@@ -89,6 +90,7 @@ class BaseMetric(metaclass=ABCMeta):
 
         Raises:
             RuntimeError: The computation failed in the main process. There the exception itself comes.
+            TypeError: `compute_metrics` returned no dict; in the main process, as above.
         """
         if len(self.results) == 0:
             print_log(f'{type(self).__name__} got empty `self.results`. Please ensure that the processed results are '
@@ -109,7 +111,7 @@ class BaseMetric(metaclass=ABCMeta):
             except Exception as error:
                 failure = error
                 outcome[1] = f'{type(error).__name__}: {error}'
-        broadcast_object_list(outcome)
+        broadcast_object_list(outcome, group=results_group())  # which waits long for a slow computation
         if failure is not None:
             raise failure
         if outcome[1] is not None:
@@ -117,6 +119,9 @@ class BaseMetric(metaclass=ABCMeta):
         return outcome[0]  # type: ignore[no-any-return]  # what `_named` gave
 
     def _named(self, metrics: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(metrics, dict):
+            raise TypeError(f'{type(self).__name__}.compute_metrics should return a dict of values by name, but got '
+                            f'{type(metrics)}')
         return {'/'.join((self.prefix, name)): value for name, value in metrics.items()} if self.prefix else metrics
 
 

@@ -39,14 +39,15 @@ def infer_rule(metric: str, greater_keys: Sequence[str] = GREATER_KEYS, less_key
     Raises:
         RuleError: The name says nothing.
     """
-    name = metric.lower()
     greater, less = [key.lower() for key in greater_keys], [key.lower() for key in less_keys]
-    for rule, keys in zip(BETTER, (greater, less), strict=True):
-        if name in keys:
-            return rule
-    for rule, keys in zip(BETTER, (greater, less), strict=True):
-        if any(key in name for key in keys):
-            return rule
+    # What is in front of the last '/' is a prefix, or the name of a data set, which may be anything.
+    for name in (metric.lower().rpartition('/')[2], metric.lower()):
+        for rule, keys in zip(BETTER, (greater, less), strict=True):
+            if name in keys:
+                return rule
+        for rule, keys in zip(BETTER, (greater, less), strict=True):
+            if any(key in name for key in keys):
+                return rule
     raise RuleError(f"Cannot infer the rule for the metric {metric!r}, thus a specific rule must be given: "
                     f"rule='greater' if more of it is better, rule='less' if less is")
 

@@ -14,7 +14,7 @@ def detect_anomalous_params(loss: torch.Tensor, model: nn.Module) -> list[str]:
     """Find the parameters that take no part in a loss, and log their names as errors.
 
     Args:
-        loss: The loss, whose graph has not been freed yet.
+        loss: The loss, a tensor of shape (), whose graph has not been freed yet.
         model: The model.
 
     Returns:
@@ -52,8 +52,9 @@ def name_params_without_grad(message: str, model: nn.Module) -> str | None:
     found = re.search(r'Parameter indices which did not receive grad for rank \d+: ([\d ]+)', message)
     if found is None:
         return None
-    names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    ignored = getattr(model, '_ddp_params_and_buffers_to_ignore', ())
+    names = [name for name, parameter in model.named_parameters() if parameter.requires_grad and name not in ignored]
     missed = [names[int(index)] for index in found[1].split() if int(index) < len(names)]
     return (f'{message}\nThese parameters of {type(model).__name__} got no gradient in the iteration before: '
-            f'{missed}. Remove or freeze them, let the loss depend on them, or set '
+            f'{missed}. Remove or freeze them (requires_grad=False), let the loss depend on them, or set '
             f'`find_unused_parameters = True` in the config.')

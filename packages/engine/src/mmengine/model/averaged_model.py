@@ -122,6 +122,9 @@ class StochasticWeightAverage(BaseAveragedModel):
 class ExponentialMovingAverage(BaseAveragedModel):
     """The exponential moving average of the weights: `averaged = (1 - momentum) * averaged + momentum * source`.
 
+    Averages of the steps go back to Polyak and Juditsky (1992), Acceleration of stochastic approximation by averaging;
+    Tarvainen and Valpola (2017), Mean teachers, use this one of a network's weights.
+
     Args:
         model: The model in training.
         momentum: Share of the new weights, unlike the usual notion of momentum a small number.
@@ -153,7 +156,7 @@ class ExponentialMovingAverage(BaseAveragedModel):
 class MomentumAnnealingEMA(ExponentialMovingAverage):
     """An exponential moving average that follows the weights closely at first.
 
-    The momentum is `max(momentum, gamma / (gamma + steps))`, as YOLOX and YOLOv5 have it in other words.
+    The momentum is `max(momentum, gamma / (gamma + steps))`, as Ge et al. (2021), YOLOX, have it in other words.
 
     Args:
         model: The model in training.

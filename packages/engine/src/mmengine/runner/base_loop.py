@@ -17,12 +17,14 @@ class BaseLoop(metaclass=ABCMeta):
 
     def __init__(self, runner: Any, dataloader: DataLoader[Any] | dict[str, Any]) -> None:
         self._runner = runner
-        if isinstance(dataloader, dict):
-            # Each rank draws its own numbers in the workers unless the run asks for the same on all.
-            diff_rank_seed = runner._randomness_cfg.get('diff_rank_seed', False)
-            self.dataloader: Any = runner.build_dataloader(dataloader, seed=runner.seed, diff_rank_seed=diff_rank_seed)
-        else:
-            self.dataloader = dataloader
+        self.dataloader: Any = self._build_dataloader(dataloader)
+
+    def _build_dataloader(self, dataloader: Any) -> Any:
+        if not isinstance(dataloader, dict):
+            return dataloader
+        # Each rank draws its own numbers in the workers unless the run asks for the same on all.
+        diff_rank_seed = self._runner._randomness_cfg.get('diff_rank_seed', False)
+        return self._runner.build_dataloader(dataloader, seed=self._runner.seed, diff_rank_seed=diff_rank_seed)
 
     @property
     def runner(self) -> Any:

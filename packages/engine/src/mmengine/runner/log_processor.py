@@ -87,6 +87,9 @@ class LogProcessor:
                             with_non_scalar: bool = False) -> tuple[dict[str, Any], str]:
         """Give the scalars and the line of a finished pass over the data.
 
+        A value of a validation that has the name of one in training, such as `loss`, keeps its mode in the name of the
+        scalar, `val/loss`: else both would make one curve.
+
         Args:
             runner: The runner.
             batch_idx: Number of batches of the pass.
@@ -107,6 +110,10 @@ class LogProcessor:
         epoch = f'[{self._get_epoch(runner, mode)}]' if self.by_epoch and mode == 'val' else ''
         line = f'{self._unit(mode)} {epoch}[{size}/{size}]' + 2 * SEPARATOR + items(
             chain(scalars.items(), others.items(), times.items()), self.num_digits)
+        if mode == 'val':
+            trained = runner.message_hub.log_scalars
+            scalars = OrderedDict((f'val/{name}' if f'train/{name}' in trained else name, value)
+                                  for name, value in scalars.items())
         return {**scalars, **(others if with_non_scalar else {}), **times}, line
 
     # -- the position in a line -------------------------------------------------------------------------------------

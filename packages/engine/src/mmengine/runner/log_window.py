@@ -60,7 +60,8 @@ def collect_statistics(scalars: Mapping[str, Any], mode: str, window_size: int, 
         scalars: Histories by name, such as `train/loss`.
         mode: 'train', 'val' or 'test'.
         window_size: Over how many iterations means are taken.
-        mean_of: What is averaged; of everything else the newest value is taken.
+        mean_of: What is averaged; of everything else the newest value is taken, and of a loss of a validation or
+            test too, which is an average already.
         custom_cfg: Further statistics, with windows that are numbers.
         keep_prefix: Whether names keep the mode in front.
     """
@@ -68,7 +69,8 @@ def collect_statistics(scalars: Mapping[str, Any], mode: str, window_size: int, 
                  if key.startswith(f'{mode}/')}
     tag: OrderedDict[str, Any] = OrderedDict()
     for name, history in histories.items():
-        tag[name] = history.mean(window_size) if mean_of.search(name) else history.current()
+        averaged = mean_of.search(name) and (mode == 'train' or name.endswith('time'))
+        tag[name] = history.mean(window_size) if averaged else history.current()
     for entry in custom_cfg:
         options = dict(entry)
         source = options.pop('data_src')

@@ -18,7 +18,9 @@ from mmengine.checkpoint import find_latest_checkpoint
 from mmengine.checkpoint.wrappers import unwrap
 from mmengine.config import Config, ConfigDict
 from mmengine.dist import master_only
+from mmengine.model.efficient_conv_bn_eval import turn_on_efficient_conv_bn_eval
 from mmengine.registry import RUNNERS, DefaultScope
+from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
 from mmengine.runner.hook_list import HookList
 from mmengine.runner.runner_state import RunnerState
 from mmengine.visualization import Visualizer
@@ -39,16 +41,16 @@ class Runner(RunnerState):
         model: The model.
         work_dir: Folder of all that outlives one run; each run has a folder of its own below, named by its start.
         train_dataloader: Data loader of training.
-        val_dataloader: Data loader of validation.
-        test_dataloader: Data loader of testing.
+        val_dataloader: Data loader of validation; several by the names of their data sets, or in a list.
+        test_dataloader: Data loader of testing; likewise.
         train_cfg: The training loop: `by_epoch` with `max_epochs` or `max_iters`, or `type`; `val_interval`.
-        val_cfg: The validation loop; `dict()` is the usual one.
+        val_cfg: The validation loop; `dict()` is the usual one, `dict(compute_loss=True)` gives `val/loss` as well.
         test_cfg: The test loop; `dict()` is the usual one.
         auto_scale_lr: `enable` and `base_batch_size`, to scale the learning rate with the real batch size.
         optim_wrapper: The optimizer wrapper, with `optimizer` in it.
         param_scheduler: Schedulers of learning rate and momentum.
-        val_evaluator: Metrics of validation.
-        test_evaluator: Metrics of testing.
+        val_evaluator: Metrics of validation, for all data sets or for each by its name; see `EvalLoop`.
+        test_evaluator: Metrics of testing; likewise.
         default_hooks: Replaces the default hooks by name; None takes one away.
         custom_hooks: Further hooks.
         data_preprocessor: Data preprocessor of a model that is given as a config without one.
@@ -213,6 +215,7 @@ class Runner(RunnerState):
             self._prepare_training()
             self.call_hook('before_run')
             self._init_model_weights()
+            self._save_memory()
             self.load_or_resume()
             self.optim_wrapper.initialize_count_status(self.model, self.train_loop.iter, self.train_loop.max_iters)
             self._maybe_compile('train_step')
@@ -263,6 +266,15 @@ class Runner(RunnerState):
 
     def _init_model_weights(self) -> None:
         self.strategy._init_model_weights(self.model)
+
+    def _save_memory(self) -> None:
+        """Change the parts of the model that the config names as `activation_checkpointing` and the like."""
+        for key, turn_on in (('efficient_conv_bn_eval', turn_on_efficient_conv_bn_eval),
+                             ('activation_checkpointing', turn_on_activation_checkpointing)):
+            modules = self.cfg.get(key)
+            if modules is not None:
+                self.logger.info(f'Turning on {key} in {modules}')
+                turn_on(unwrap(self.model), modules)
 
     def _maybe_compile(self, target: str) -> None:
         options = self.cfg.get('compile', False)

@@ -152,12 +152,12 @@ class RunnerViews:
 
     @property
     def val_dataloader(self) -> DataLoader[Any]:
-        """Data loader of the validation loop."""
+        """Data loader of the validation loop, or those of several data sets in a row."""
         return self.val_loop.dataloader  # type: ignore[no-any-return]  # loops are built by registries
 
     @property
     def test_dataloader(self) -> DataLoader[Any]:
-        """Data loader of the test loop."""
+        """Data loader of the test loop, or those of several data sets in a row."""
         return self.test_loop.dataloader  # type: ignore[no-any-return]  # loops are built by registries
 
     @property

@@ -107,17 +107,24 @@ class BaseDataElement:
     def set_metainfo(self, metainfo: dict[str, Any]) -> None:
         """Add meta information, or replace what is there of the same names.
 
+        Args:
+            metainfo: Values by name, which are copied deeply.
+
         Raises:
             AssertionError: `metainfo` is no dict.
             AttributeError: A name is that of a data field.
         """
         if not isinstance(metainfo, dict):
             raise AssertionError(f'metainfo should be a ``dict`` but got {type(metainfo)}')
-        for key, value in copy.deepcopy(metainfo).items():
-            self.set_field(name=key, value=value, field_type='metainfo', dtype=None)
+        memo: dict[int, Any] = {}
+        for key, value in metainfo.items():
+            self.set_field(_copied(value, memo), key, field_type='metainfo')
 
     def set_data(self, data: dict[str, Any]) -> None:
         """Add data, or replace what is there of the same names.
+
+        Args:
+            data: Values by name, which are not copied.
 
         Raises:
             AssertionError: `data` is no dict.
@@ -160,7 +167,15 @@ class BaseDataElement:
         super().__setattr__(name, value)
 
     def update(self, instance: BaseDataElement) -> None:
-        """Take over the meta information and the data of another element."""
+        """Take over the meta information and the data of another element.
+
+        Args:
+            instance: The other element.
+
+        Raises:
+            AssertionError: `instance` is no data element.
+            AttributeError: A name of its data is one of meta information here, or the other way round.
+        """
         if not isinstance(instance, BaseDataElement):
             raise AssertionError(f'instance should be a `BaseDataElement` but got {type(instance)}')
         self.set_metainfo(dict(instance.metainfo_items()))
@@ -216,6 +231,8 @@ class BaseDataElement:
             metainfo: Meta information of the new one; by default that of this one.
             **kwargs: Data of the new one; by default those of this one.
         """
+        if metainfo is None and not kwargs:
+            return self._with_data(dict(self.items()))
         made = type(self)()
         made.set_metainfo(self.metainfo if metainfo is None else metainfo)
         made.set_data(kwargs if kwargs else dict(self.items()))
@@ -225,11 +242,21 @@ class BaseDataElement:
         """Make an element of the same type with the same data; the data are not copied."""
         return self.new()
 
-    def _convert(self: Element, function: Callable[[Any], Any]) -> Element:
+    def _with_data(self: Element, data: dict[str, Any]) -> Element:
+        """Make an element of the same type and meta information, with data that fit each other."""
         made = type(self)()
-        made.set_metainfo(self.metainfo)
-        made.set_data({name: function(value) for name, value in self.items()})
+        if type(self).__setattr__ in _OWN_SETTERS and not any(map(self._is_storage, self._data_fields)):
+            # Nothing is left to check: neither name nor value is new to this type.
+            memo: dict[int, Any] = {}
+            facts = {name: _copied(getattr(self, name), memo) for name in self._metainfo_fields}
+            vars(made).update(facts, _metainfo_fields=FieldNames(facts), _data_fields=FieldNames(data), **data)
+        else:
+            made.set_metainfo(self.metainfo)
+            made.set_data(data)
         return made
+
+    def _convert(self: Element, function: Callable[[Any], Any]) -> Element:
+        return self._with_data({name: function(value) for name, value in self.items()})
 
     def _call(self: Element, method: str, *args: Any, **kwargs: Any) -> Element:
         return self._convert(lambda value: getattr(value, method)(*args, **kwargs) if hasattr(value, method) else value)
@@ -283,6 +310,19 @@ class BaseDataElement:
 
     def __repr__(self) -> str:
         return _describe(self)
+
+
+#: The methods of this package that set an attribute, whose checks are known.
+_OWN_SETTERS: list[Any] = [BaseDataElement.__setattr__]
+_ATOMS = (str, int, float, bool, bytes, type(None))
+
+
+def _copied(value: Any, memo: dict[int, Any]) -> Any:
+    """Copy a value deeply, quickly where there is nothing to copy."""
+    kind = type(value)
+    if kind in _ATOMS or (kind is tuple and all(type(part) in _ATOMS for part in value)):
+        return value
+    return copy.deepcopy(value, memo)
 
 
 def _indented(text: str) -> str:

@@ -24,6 +24,10 @@ class FieldNames(MutableSet[str]):
     def __len__(self) -> int:
         return len(self._names)
 
+    def are_those_of(self, other: FieldNames) -> bool:
+        """Tell whether another element has the same names, in whatever order."""
+        return self._names.keys() == other._names.keys()
+
     def add(self, value: str) -> None:
         """Add a name behind the others; one that is there keeps its place."""
         self._names[value] = None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmengine.structures.base_data_element import _PRIVATE, BaseDataElement
+from mmengine.structures.base_data_element import _OWN_SETTERS, _PRIVATE, BaseDataElement
 
 #: What an `InstanceData` can be indexed with.
 IndexType = str | slice | int | list[Any] | torch.Tensor | np.ndarray
@@ -17,8 +17,9 @@ IndexType = str | slice | int | list[Any] | torch.Tensor | np.ndarray
 class InstanceData(BaseDataElement):
     """Holds one value per instance in each field.
 
-    Fields are tensors, arrays, lists, tuples, strings, or objects of your own with `__len__`, `__getitem__` and, where
-    they are to be indexed by a list or mask or to be concatenated, a static method `cat`.
+    Fields are tensors or arrays of shape (N, ...) and any dtype, lists, tuples or strings of length N, or objects of
+    your own with `__len__`, `__getitem__` and, where they are to be indexed by a list or mask or to be concatenated, a
+    static method `cat`.
 
     Examples:
         >>> import torch
@@ -63,16 +64,12 @@ class InstanceData(BaseDataElement):
         """
         if isinstance(item, str):
             return getattr(self, item)
-        made = type(self)()
-        made.set_metainfo(self.metainfo)
         if isinstance(item, (int, np.integer)) and not isinstance(item, bool):
             item = self._one(int(item))
         if isinstance(item, slice):
-            made.set_data({name: value[item] for name, value in self.items()})
-        else:
-            index = self._as_index(item)
-            made.set_data({name: _take(name, value, index) for name, value in self.items()})
-        return made
+            return self._with_data({name: value[item] for name, value in self.items()})
+        index = self._as_index(item)
+        return self._with_data({name: _take(name, value, index) for name, value in self.items()})
 
     def _one(self, position: int) -> slice:
         if not -len(self) <= position < len(self):
@@ -116,16 +113,17 @@ class InstanceData(BaseDataElement):
         first = instances_list[0]
         if len(instances_list) == 1:
             return first
-        full = [instances for instances in instances_list if instances.keys()] or [first]
+        full = [instances for instances in instances_list if instances._data_fields] or [first]
         names = full[0].keys()
         for instances in full[1:]:
-            if set(instances.keys()) != set(names):
+            if not instances._data_fields.are_those_of(full[0]._data_fields):
                 raise AssertionError(f'There are different keys in `instances_list`: {sorted(names)} and '
                                      f'{sorted(instances.keys())}')
-        made = type(first)()
-        made.set_metainfo(first.metainfo)
-        made.set_data({name: _concatenate(name, [instances[name] for instances in full]) for name in names})
-        return made
+        return first._with_data({name: _concatenate(name, [getattr(instances, name) for instances in full])
+                                 for name in names})
+
+
+_OWN_SETTERS.append(InstanceData.__setattr__)
 
 
 def _take(name: str, value: Any, index: torch.Tensor) -> Any:

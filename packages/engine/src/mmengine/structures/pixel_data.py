@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmengine.structures.base_data_element import _PRIVATE, BaseDataElement
+from mmengine.structures.base_data_element import _OWN_SETTERS, _PRIVATE, BaseDataElement
 
 
 class PixelData(BaseDataElement):
@@ -49,10 +49,7 @@ class PixelData(BaseDataElement):
         if not isinstance(item, tuple) or len(item) != 2:
             raise TypeError(f'Unsupported type {type(item)} for slicing PixelData: expected (rows, columns)')
         rows, columns = (_as_slice(index) for index in item)
-        made = type(self)()
-        made.set_metainfo(self.metainfo)
-        made.set_data({name: value[:, rows, columns] for name, value in self.items()})
-        return made
+        return self._with_data({name: value[:, rows, columns] for name, value in self.items()})
 
     @property
     def shape(self) -> tuple[int, int] | None:
@@ -61,6 +58,9 @@ class PixelData(BaseDataElement):
             height, width = getattr(self, name).shape[-2:]
             return int(height), int(width)
         return None
+
+
+_OWN_SETTERS.append(PixelData.__setattr__)
 
 
 def _as_slice(index: Any) -> slice:

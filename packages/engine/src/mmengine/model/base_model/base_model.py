@@ -24,6 +24,7 @@ class BaseModel(BaseModule):
         train_step:  data_preprocessor(data, True)  -> forward(..., mode='loss')     -> optim_wrapper.update_params
         val_step:    data_preprocessor(data, False) -> forward(..., mode='predict')  -> predictions
         test_step:   the same as val_step
+        val_loss_step:  data_preprocessor(data, False) -> forward(..., mode='loss')  -> losses, for validation
 
     Args:
         data_preprocessor: What moves a batch to the device of the model and prepares it: a module, or the config of
@@ -67,6 +68,9 @@ class BaseModel(BaseModule):
     def val_step(self, data: Any) -> list[Any]:
         """Predict a batch of validation data.
 
+        Args:
+            data: A batch from the data loader.
+
         Returns:
             A prediction per sample, as `forward` gives them in mode 'predict'.
         """
@@ -75,10 +79,27 @@ class BaseModel(BaseModule):
     def test_step(self, data: Any) -> list[Any]:
         """Predict a batch of test data.
 
+        Args:
+            data: A batch from the data loader.
+
         Returns:
             A prediction per sample, as `forward` gives them in mode 'predict'.
         """
         return self._predict(data)
+
+    def val_loss_step(self, data: Any) -> dict[str, torch.Tensor]:
+        """Compute the losses of a batch of validation data, as a loop with `compute_loss=True` does.
+
+        Mode 'loss' of `forward` runs as the model is, in evaluation mode for example; nothing is updated.
+
+        Args:
+            data: A batch from the data loader, with annotations.
+
+        Returns:
+            Losses by name, each a tensor of shape (), detached, on the device of the model; `loss` is their sum.
+        """
+        losses = self._run_forward(self.data_preprocessor(data, False), mode='loss')
+        return self.parse_losses(losses)[1]
 
     def _predict(self, data: Any) -> list[Any]:
         predictions: list[Any] = self._run_forward(self.data_preprocessor(data, False), mode='predict')

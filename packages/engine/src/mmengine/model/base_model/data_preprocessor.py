@@ -30,7 +30,14 @@ class BaseDataPreprocessor(nn.Module):
         self._device = torch.device('cpu')
 
     def cast_data(self, data: Any) -> Any:
-        """Move the tensors and data elements in nested containers; what is neither stays as it is."""
+        """Move the tensors and data elements in nested containers; what is neither stays as it is.
+
+        Args:
+            data: Dicts, lists and tuples of tensors of any shape and dtype, data elements, and anything else.
+
+        Returns:
+            The same containers anew, with copies on the device of the model.
+        """
         if isinstance(data, Mapping):
             return {key: self.cast_data(value) for key, value in data.items()}
         if isinstance(data, (str, bytes)) or data is None:

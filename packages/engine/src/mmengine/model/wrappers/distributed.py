@@ -1,6 +1,7 @@
 """A model in several processes that hold it whole, with gradients averaged."""
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -9,6 +10,10 @@ from torch.nn.parallel import DistributedDataParallel
 from mmengine.model.anomalies import detect_anomalous_params, name_params_without_grad
 from mmengine.optim.optimizer.optimizer_wrapper import OptimWrapper
 from mmengine.registry import MODEL_WRAPPERS
+
+#: What `broadcast_buffers` is called by newer releases of torch.
+SYNC_BUFFERS = next(name for name in ('forward_sync_buffers', 'broadcast_buffers')
+                    if name in inspect.signature(DistributedDataParallel).parameters)
 
 
 @MODEL_WRAPPERS.register_module()
@@ -57,6 +62,11 @@ class MMDistributedDataParallel(DistributedDataParallel):
         """Predict a batch of test data, in this process alone."""
         predictions: list[Any] = self.module.test_step(data)
         return predictions
+
+    def val_loss_step(self, data: dict[str, Any] | tuple[Any, ...] | list[Any]) -> dict[str, torch.Tensor]:
+        """Compute the losses of a batch of validation data, in this process alone."""
+        losses: dict[str, torch.Tensor] = self.module.val_loss_step(data)
+        return losses
 
     def _run_forward(self, data: Any, mode: str) -> Any:
         """Call `forward`, which prepares the averaging of gradients."""

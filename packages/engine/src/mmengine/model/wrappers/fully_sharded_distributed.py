@@ -87,7 +87,15 @@ class MMFullyShardedDataParallel(FullyShardedDataParallel):
             param_init_fn=_callable('param_init_fn', param_init_fn), use_orig_params=use_orig_params, **kwargs)
 
     def train_step(self, data: dict[str, Any], optim_wrapper: OptimWrapper) -> dict[str, torch.Tensor]:
-        """Run one iteration of training: forward, backward, update."""
+        """Run one iteration of training: forward, backward, update.
+
+        Args:
+            data: A batch from the data loader.
+            optim_wrapper: What updates the parameters.
+
+        Returns:
+            Losses by name, each a tensor of shape (), detached, on the device of the model.
+        """
         with optim_wrapper.optim_context(self):
             losses = self._run_forward(self._model.data_preprocessor(data, training=True), mode='loss')
         log_vars: dict[str, torch.Tensor]
@@ -102,6 +110,12 @@ class MMFullyShardedDataParallel(FullyShardedDataParallel):
     def test_step(self, data: dict[str, Any]) -> list[Any]:
         """Predict a batch of test data."""
         return self._predict(data)
+
+    def val_loss_step(self, data: dict[str, Any]) -> dict[str, torch.Tensor]:
+        """Compute the losses of a batch of validation data."""
+        losses = self._run_forward(self._model.data_preprocessor(data, False), mode='loss')
+        log_vars: dict[str, torch.Tensor] = self._model.parse_losses(losses)[1]
+        return log_vars
 
     @property
     def _model(self) -> Any:

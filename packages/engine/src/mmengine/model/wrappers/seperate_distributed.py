@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mmengine.device import get_device
-from mmengine.model.wrappers.distributed import MMDistributedDataParallel
+from mmengine.model.wrappers.distributed import SYNC_BUFFERS, MMDistributedDataParallel
 from mmengine.optim.optimizer.optimizer_wrapper_dict import OptimWrapperDict
 from mmengine.registry import MODEL_WRAPPERS
 
@@ -41,8 +41,9 @@ class MMSeparateDistributedDataParallel(DistributedDataParallel):
                 continue
             child = child.to(device)
             if any(parameter.requires_grad for parameter in child.parameters()):
-                child = MMDistributedDataParallel(module=child, broadcast_buffers=broadcast_buffers,
-                                                  find_unused_parameters=find_unused_parameters, **kwargs)
+                options: dict[str, Any] = {SYNC_BUFFERS: broadcast_buffers, **kwargs}
+                child = MMDistributedDataParallel(module=child, find_unused_parameters=find_unused_parameters,
+                                                  **options)
             module._modules[name] = child
 
     def train_step(self, data: dict[str, Any] | tuple[Any, ...] | list[Any],
@@ -60,6 +61,11 @@ class MMSeparateDistributedDataParallel(DistributedDataParallel):
         """Predict a batch of test data."""
         predictions: list[Any] = self.module.test_step(data)
         return predictions
+
+    def val_loss_step(self, data: dict[str, Any] | tuple[Any, ...] | list[Any]) -> dict[str, torch.Tensor]:
+        """Compute the losses of a batch of validation data, in this process alone."""
+        losses: dict[str, torch.Tensor] = self.module.val_loss_step(data)
+        return losses
 
     @contextmanager
     def no_sync(self) -> Iterator[None]:

@@ -10,13 +10,14 @@ import torch
 from torch import nn
 
 from mmengine.logging import print_log
+from mmengine.optim.optimizer.layer_decay import LayerDecay
 from mmengine.optim.optimizer.optimizer_wrapper import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, OPTIMIZERS
 from mmengine.utils.dl_utils import is_norm, mmcv_full_available
 from mmengine.utils.suggest import did_you_mean
 
 _DECAY_KEYS = ('norm_decay_mult', 'bias_decay_mult', 'dwconv_decay_mult', 'flat_decay_mult')
-_KEYS = (*_DECAY_KEYS, 'custom_keys', 'bias_lr_mult', 'dcn_offset_lr_mult', 'bypass_duplicate')
+_KEYS = (*_DECAY_KEYS, 'custom_keys', 'bias_lr_mult', 'dcn_offset_lr_mult', 'layer_decay', 'bypass_duplicate')
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
@@ -39,13 +40,15 @@ class DefaultOptimWrapperConstructor:
             - `bias_decay_mult`: of other biases, but for offsets of deformable convolutions.
             - `dwconv_decay_mult`: of the weights of depthwise convolutions.
             - `flat_decay_mult`: of other parameters of one dimension.
+            - `layer_decay` (dict): the arguments of `LayerDecay`, `rate` and `layers`: on top of all else, learning
+              rates fall from the last layer to the first.
             - `bypass_duplicate` (bool): whether a parameter that several modules share is taken once, instead of being
               an error.
 
     Raises:
         TypeError: A config is no dict.
         AssertionError: There is no `optimizer`.
-        ValueError: Weight decay is multiplied that is not set.
+        ValueError: Weight decay or a learning rate is multiplied that is not set.
         KeyError: `paramwise_cfg` has an unknown key.
 
     Examples:
@@ -54,6 +57,11 @@ class DefaultOptimWrapperConstructor:
             optim_wrapper = dict(
                 optimizer=dict(type='SGD', lr=0.1, weight_decay=0.01),
                 paramwise_cfg=dict(norm_decay_mult=0., custom_keys={'backbone': dict(lr_mult=0.1)}))
+
+        One for the fine-tuning of a transformer, whose first layers learn the slowest:
+
+            paramwise_cfg = dict(bias_decay_mult=0., flat_decay_mult=0., layer_decay=dict(
+                rate=0.75, layers=[['backbone.patch_embed', 'backbone.pos_embed'], 'backbone.blocks.*']))
     """
 
     def __init__(self, optim_wrapper_cfg: dict[str, Any], paramwise_cfg: dict[str, Any] | None = None) -> None:
@@ -69,6 +77,19 @@ class DefaultOptimWrapperConstructor:
         self.base_lr: Any = self.optimizer_cfg.get('lr', None)
         self.base_wd: Any = self.optimizer_cfg.get('weight_decay', None)
         self._validate_cfg()
+
+        self._layer_decay = self._build_layer_decay()
+
+    def _build_layer_decay(self) -> LayerDecay | None:
+        options = self.paramwise_cfg.get('layer_decay')
+        if options is None:
+            return None
+        if not isinstance(options, dict):
+            raise TypeError(f'paramwise_cfg.layer_decay should be a dict of rate and layers, but got {type(options)}')
+        if self.base_lr is None:
+            raise ValueError('base_lr should not be None: paramwise_cfg.layer_decay multiplies the learning rate, but '
+                             'the optimizer has none: add lr=...')
+        return LayerDecay(**options)
 
     def _validate_cfg(self) -> None:
         if not isinstance(self.paramwise_cfg, dict):
@@ -115,6 +136,8 @@ class DefaultOptimWrapperConstructor:
             settings = self._custom_settings(f'{prefix}.{name}')
             if settings is None:
                 settings = self._common_settings(name, parameter, module, prefix, bool(is_dcn_module))
+            if self._layer_decay is not None:
+                settings['lr'] = settings.get('lr', self.base_lr) * self._layer_decay.factor(full_name)
             group.update(settings)
             params.append(group)
             for key, value in settings.items():
@@ -172,6 +195,8 @@ class DefaultOptimWrapperConstructor:
         params: Any = unwrapped.parameters()
         if self.paramwise_cfg:
             params = []
+            if self._layer_decay is not None:
+                self._layer_decay.read(unwrapped)
             self.add_params(params, unwrapped)
         cfg[self._first_argument(cfg)] = params
         optimizer = OPTIMIZERS.build(cfg)

@@ -87,7 +87,7 @@ class OptimWrapper(BaseOptimWrapper):
         """Run the backward pass, and update the parameters once enough gradients have accumulated.
 
         Args:
-            loss: The loss of this batch.
+            loss: The loss of this batch, a tensor of shape ().
             step_kwargs: Arguments of `step`.
             zero_kwargs: Arguments of `zero_grad`.
         """
@@ -211,6 +211,9 @@ class OptimWrapper(BaseOptimWrapper):
 
     def load_progress_state(self, state: dict[str, Any]) -> None:
         """Take back what `progress_state` gave.
+
+        Args:
+            state: The state, of an optimizer with as many parameters in the same order.
 
         Raises:
             ValueError: The gradients are of another number of parameters.

@@ -48,6 +48,8 @@ class ConstantParamScheduler(_ParamScheduler):
 class LinearParamScheduler(_ParamScheduler):
     """Multiplies a parameter by a factor that goes linearly from one value to another, reached at step `end - 1`.
 
+    As a warm-up of the learning rate: Goyal et al. (2017), Accurate, large minibatch SGD.
+
     Args:
         optimizer: The optimizer, or its wrapper.
         param_name: Name of the parameter.

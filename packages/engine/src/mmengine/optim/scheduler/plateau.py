@@ -107,11 +107,11 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
         if self.monitor not in metrics:
             raise KeyError(f'{self.monitor!r}, which {type(self).__name__} monitors, is not among the metrics '
                            f'{list(metrics)}.{did_you_mean(self.monitor, metrics)}')
-        if not self._epochs_are_told:
-            self._count()
         if self.begin <= self._global_step < self.end:
             self.last_step += 1
             self._follow(float(metrics[self.monitor]))
+        if not self._epochs_are_told:  # then validations count, the first as 0, so that the last one is followed too
+            self._count()
         self._last_value = self._values()
 
     def _count(self) -> None:
