@@ -2,7 +2,6 @@
 import importlib.util
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from PIL import Image
 
 from mmengine.integrations.wandb import WandbVisBackend
+from mmengine.integrations.wandb.media import pictures_of
 from mmengine.visualization import Boxes, Identity, Picture, Visualizer
 from mmengine.visualization.testing import Records, VisBackendContract, sample_image
 from mmengine.visualization.values import Artifact, PictureRef
@@ -100,3 +100,130 @@ def backend(tmp_path):
 def the_run(folder):
     run, = (folder / 'wandb').glob('offline-run-*')
     return run
+
+
+def a_picture() -> Picture:
+    mask = np.zeros((48, 64), np.int64)
+    mask[10:20, 15:30] = 2
+    return Picture(sample_image(), {'pred': Boxes(np.array([[15., 10., 30., 20.]]), [1], scores=[0.5])},
+                   {'pred': mask}, class_names={1: 'cat', 2: 'dog'}, caption='one cat')
+
+
+def test_boxes_and_masks_are_layers(backend, tmp_path):
+    backend.add_picture('img', a_picture(), 3)
+    backend.close()
+    kept = json.loads(inspect(the_run(tmp_path), '--summary'))['summary']['img']
+    files = the_run(tmp_path) / 'files'
+    box, = json.loads((files / kept['boxes']['pred']['path']).read_text())['box_data']
+    assert box['position'] == {'minX': 15, 'minY': 10, 'maxX': 30, 'maxY': 20}
+    assert (box['class_id'], box['box_caption'], box['scores'], box['domain']) == (1, 'cat', {'score': 0.5}, 'pixel')
+    mask = np.asarray(Image.open(files / kept['masks']['pred']['path']))
+    assert mask[15, 20] == 2
+    assert mask[0, 0] == 0
+    assert kept['caption'] == 'one cat'
+    assert (np.asarray(Image.open(files / kept['path'])) == sample_image()).all()
+
+
+def test_steps_may_come_in_any_order(backend, tmp_path):
+    for step in (5, 1, 5, 0):
+        backend.add_scalars({'val/acc': step / 10}, step)
+    backend.close()
+    assert read_runs(tmp_path).scalars['val/acc'] == [(5, 0.5), (1, 0.1), (5, 0.5), (0, 0.0)]
+
+
+def manifest_of(folder: Path, name: str) -> tuple[dict, dict]:
+    """Give the record of an artifact, and what is in it: path -> where the bytes are."""
+    records = [json.loads(line) for line in inspect(the_run(folder)).splitlines()]
+    artifact, = [record['artifact'] for record in records
+                 if record['type'] == 'artifact' and record['artifact']['name'] == name]
+    return artifact, {entry['path']: entry for entry in artifact['manifest']['contents']}
+
+
+def test_a_table_refers_to_the_pictures_of_another(backend, tmp_path):
+    backend.add_table('val_data', ['name', 'image'], [['a', a_picture()]], 0, artifact=Artifact('val', 'dataset'))
+    backend.add_table('eval_data', ['name', 'truth', 'score'], [['a', PictureRef('val_data', 0, 'image'), 0.5]], 1,
+                      artifact=Artifact('pred', 'evaluation', ('latest', 'epoch_1'), {'mAP': 0.5}))
+    backend.close()
+    _, truth = manifest_of(tmp_path, 'val')
+    artifact, prediction = manifest_of(tmp_path, 'pred')
+    assert artifact['type'] == 'evaluation'
+    assert sorted(artifact['aliases']) == ['epoch_1', 'latest']
+    assert json.loads(artifact['metadata']) == {'mAP': 0.5}
+    pictures = {path: entry['digest'] for path, entry in prediction.items() if path.endswith('.png')}
+    assert len(pictures) == 2  # the image and its mask
+    assert pictures == {path: entry['digest'] for path, entry in truth.items() if path.endswith('.png')}
+
+
+def test_pictures_of_a_table():
+    import wandb
+    picture = wandb.Image(sample_image())
+    table = wandb.Table(columns=['name', 'image'], data=[['a', picture]])
+    assert pictures_of(wandb, 'val', table) == {('val', 0, 'image'): picture}
+
+
+def test_a_reference_to_no_picture_says_so(backend):
+    with pytest.raises(KeyError, match="row 3, column 'image' of the table 'val_data'"):
+        backend.add_table('eval', ['truth'], [[PictureRef('val_data', 3, 'image')]])
+
+
+def test_a_checkpoint_is_a_version_with_its_facts(backend, tmp_path):
+    file = tmp_path / 'epoch_3.pth'
+    file.write_bytes(b'weights')
+    backend.add_artifact('run/model', file, type='model', aliases=('latest', 'epoch_3'),
+                         metadata={'acc': np.float32(0.5)})
+    backend.close()
+    artifact, content = manifest_of(tmp_path, 'run-model')
+    assert list(content) == ['epoch_3.pth']
+    assert sorted(artifact['aliases']) == ['epoch_3', 'latest']
+    assert json.loads(artifact['metadata']) == {'acc': 0.5}
+
+
+def test_old_arguments(tmp_path):
+    backend = WandbVisBackend(str(tmp_path), init_kwargs=OFFLINE, define_metric_cfg=[dict(name='acc', goal='maximize')])
+    backend.add_scalar('acc', 0.5, 0)
+    backend.add_scalar('acc', 0.25, 1)
+    backend.close()
+    assert read_runs(tmp_path).summary['acc'] == {'max': 0.5}
+
+
+@pytest.mark.parametrize('wrong', ['acc', [dict(summary='max')], [1]])
+def test_wrong_metric_definitions(wrong):
+    with pytest.raises(TypeError, match='define_metric_cfg should be'):
+        WandbVisBackend('unused', define_metric_cfg=wrong)
+
+
+def test_the_object_of_the_tracker_is_run_and_module(backend):
+    assert backend.experiment.Image(sample_image()).format == 'png'
+    assert backend.experiment.id == backend.experiment.run.id == backend.run.id
+    with pytest.raises(AttributeError, match='nonsense'):
+        backend.experiment.nonsense  # noqa: B018
+
+
+def test_identity(tmp_path):
+    backend = WandbVisBackend(str(tmp_path), init_kwargs=OFFLINE)
+    backend.identify(Identity(run_id='run1', name='a name', project='p', group='g', job_type='train', tags=('t',)))
+    backend.add_tags(['u', 't'])
+    backend.close()
+    facts = json.loads(inspect(the_run(tmp_path), '--summary'))
+    assert (facts['name'], facts['project'], sorted(facts['tags'])) == ('a name', 'p', ['t', 'u'])
+
+
+def test_alert(backend, tmp_path):
+    backend.alert('diverged', 'loss is nan', 'error')
+    backend.close()
+    alert, = [json.loads(line)['alert'] for line in inspect(the_run(tmp_path)).splitlines() if '"type":"alert"' in line]
+    assert (alert['title'], alert['text'], alert['level']) == ('diverged', 'loss is nan', 'ERROR')
+
+
+def test_no_server_costs_the_tracker_and_not_the_run(tmp_path, monkeypatch):
+    monkeypatch.setenv('WANDB_API_KEY', 'a' * 40)
+    monkeypatch.setenv('WANDB_BASE_URL', 'http://127.0.0.1:9')
+    backend = WandbVisBackend(str(tmp_path), init_kwargs=dict(mode='online'))
+    backend.start_limit = backend.close_limit = 4.0
+    visualizer = Visualizer(vis_backends={'local': dict(type='LocalVisBackend'), 'wandb': backend},
+                            save_dir=str(tmp_path))
+    for step in range(3):
+        visualizer.add_scalar('loss', 0.5, step)
+    visualizer.close()
+    lines = (tmp_path / 'vis_data' / 'scalars.json').read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [{'loss': 0.5, 'step': step} for step in range(3)]

@@ -70,6 +70,7 @@ class WandbVisBackend(BaseVisBackend):
         self._run: Any = None
         self._run_id: str | None = None
         self._pictures: dict[tuple[str, int, str], Any] = {}
+        self._versions: dict[str, Any] = {}  # of tables whose pictures are not yet those of the upload
 
     def _init_env(self) -> None:
         arguments = {**self._named(), **self._init_kwargs}
@@ -222,7 +223,7 @@ class WandbVisBackend(BaseVisBackend):
     @force_init_env
     def add_table(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], step: int = 0, *,
                   artifact: Artifact | None = None, **kwargs: Any) -> None:
-        """Record a table; pictures that another table has uploaded are referred to.
+        """Record a table; pictures of another table are taken from its upload, or offline from memory.
 
         Raises:
             KeyError: A `PictureRef` names a picture that no table of this run has.
@@ -234,20 +235,27 @@ class WandbVisBackend(BaseVisBackend):
         if artifact is not None:
             version = self._artifact(artifact.name, artifact.type, artifact.metadata)
             version.add(table, name.replace('/', '_'))
-            self._run.log_artifact(version, aliases=list(artifact.aliases) or None)
-        self._log({name: table}, step)  # the pictures in it refer to the artifact
+            self._versions[name] = self._run.log_artifact(version, aliases=list(artifact.aliases) or None)
+        self._log({name: table}, step)
 
     def _cell(self, table: str, row: int, column: str, value: Any) -> Any:
         if isinstance(value, PictureRef):
-            try:
-                return self._pictures[value.table, value.row, value.column]
-            except KeyError:
-                raise KeyError(f'the table {table!r} refers to row {value.row}, column {value.column!r} of the table '
-                               f'{value.table!r}, which has no picture there') from None
+            return self._referred(table, value)
         cell = media.cell(self._wandb, value)
         if isinstance(cell, self._wandb.Image):
             self._pictures[table, row, column] = cell
         return cell
+
+    def _referred(self, table: str, ref: PictureRef) -> Any:
+        version = None if self._run.offline else self._versions.pop(ref.table, None)
+        if version is not None:  # pictures that come out of an uploaded table are not uploaded again
+            used = self._run.use_artifact(version.wait(self.limit_of('add_artifact')))
+            self._pictures.update(media.pictures_of(self._wandb, ref.table, used.get(ref.table.replace('/', '_'))))
+        try:
+            return self._pictures[ref.table, ref.row, ref.column]
+        except KeyError:
+            raise KeyError(f'the table {table!r} refers to row {ref.row}, column {ref.column!r} of the table '
+                           f'{ref.table!r}, which has no picture there') from None
 
     @force_init_env
     def add_artifact(self, name: str, path: str | os.PathLike[str], *, type: str = 'file', aliases: Sequence[str] = (),

@@ -68,6 +68,12 @@ def cell(wandb: Any, value: Any) -> Any:
     return plain if plain is None or isinstance(plain, (bool, int, float, str)) else str(plain)
 
 
+def pictures_of(wandb: Any, name: str, table: Any) -> dict[tuple[str, int, str], Any]:
+    """Find the images of a table by its name, their row and their column."""
+    return {(name, row, column): value for row, cells in enumerate(table.data)
+            for column, value in zip(table.columns, cells, strict=True) if isinstance(value, wandb.Image)}
+
+
 def artifact_name(name: str) -> str:
     """Exchange what the platform does not take in the name of an artifact."""
     return re.sub(r'[^\w.-]+', '-', name)

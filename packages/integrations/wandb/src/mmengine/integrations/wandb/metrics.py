@@ -21,7 +21,7 @@ def metric_definitions(given: Mapping[str, str] | Sequence[Mapping[str, Any]] | 
         return []
     if isinstance(given, Mapping):
         return [{'name': name, 'summary': summary} for name, summary in given.items()]
-    if isinstance(given, (str, bytes)) or not all(isinstance(item, Mapping) and 'name' in item for item in given):
+    if not all(isinstance(item, Mapping) and 'name' in item for item in given):
         raise TypeError("define_metric_cfg should be a dict such as {'val/acc': 'max'}, or a list of dicts with the "
                         f"key 'name', but got {given!r}")
     return [_without_goal(dict(item)) for item in given]
