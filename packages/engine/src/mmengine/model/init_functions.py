@@ -22,8 +22,8 @@ def _matrix(module: nn.Module) -> torch.Tensor | None:
     """Give the weight, of which the numbers of inputs and outputs are to be told."""
     weight = _weight(module)
     if weight is not None and weight.dim() < 2:
-        raise ValueError(f'{type(module).__name__}.weight should have at least 2 dimensions, (outputs, inputs, ...), to '
-                         f'be initialised by their numbers, but has the shape {tuple(weight.shape)}')
+        raise ValueError(f'{type(module).__name__}.weight should have at least 2 dimensions, (outputs, inputs, ...), '
+                         f'to be initialised by their numbers, but has the shape {tuple(weight.shape)}')
     return weight
 
 
