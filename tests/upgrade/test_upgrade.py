@@ -27,6 +27,7 @@ def run(command: list[str] | str, cwd: Path = ROOT, ok: bool = True) -> str:
     path = os.pathsep.join([str(BIN), str(Path(sys.executable).parent), os.environ['PATH']])
     env = {**os.environ, 'VIRTUAL_ENV': str(TARGET), 'PATH': path, 'PIP_NO_COMPILE': '1',
            'UV_NO_CACHE': '1'}  # uv would take an older build of the same version out of its cache
+    env.pop('UV_PYTHON', None)  # of the session's own environment
     done = subprocess.run(command, shell=isinstance(command, str), cwd=cwd, env=env, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert (done.returncode == 0) == ok, f'{command}\n{done.stdout}'

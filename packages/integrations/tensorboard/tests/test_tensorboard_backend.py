@@ -1,4 +1,5 @@
 """TensorBoard: event files are written, and read with TensorBoard's own reader."""
+import importlib.util
 import io
 import re
 import subprocess
@@ -33,6 +34,10 @@ def read_events(folder: Path) -> Records:
         histograms={tag: reader.Histograms(tag)[0].histogram_value.num for tag in tags['histograms']})
 
 
+def as_tensorboardx_keeps(name: str) -> str:
+    return re.sub(r'[^-/\w.]', '_', name)
+
+
 class TestTensorboardContract(VisBackendContract):
     backend_class = TensorboardVisBackend
     client_modules = ('torch', 'tensorboard', 'tensorboardX')
@@ -40,12 +45,15 @@ class TestTensorboardContract(VisBackendContract):
     def read(self, save_dir):
         return read_events(save_dir)
 
+    def kept_name(self, name):
+        return name if importlib.util.find_spec('torch') else as_tensorboardx_keeps(name)
+
 
 class TestTensorboardXContract(TestTensorboardContract):
     """The same without torch."""
 
     def kept_name(self, name):
-        return re.sub(r'[^-/\w.]', '_', name)
+        return as_tensorboardx_keeps(name)
 
     @pytest.fixture(autouse=True)
     def _no_torch(self, monkeypatch):
