@@ -73,6 +73,7 @@ class LoggerHook(Hook):
         self.file_client: FileClient | None = None
         self.file_backend: Any = None
         self._last_batch: int | None = None
+        self._ahead: int | None = None
         if out_dir is not None:
             if file_client_args is not None:
                 self.file_client = FileClient.infer_client(file_client_args, out_dir)
@@ -88,13 +89,17 @@ class LoggerHook(Hook):
     def before_train_epoch(self, runner: Any) -> None:
         """Find out once which batch is the last, instead of asking the data loader at each."""
         self._last_batch = self._find_last_batch(runner)
+        self._ahead = None
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: DATA_BATCH = None,
                          outputs: dict[str, Any] | None = None) -> None:
         """Log the iteration if it is one to log."""
-        if (runner.iter + 1) % self.interval_exp_name == 0:
+        done = batch_idx + 1
+        if self._ahead is None:  # iterations of the run before this epoch; to ask the runner each time would show
+            self._ahead = runner.iter - batch_idx
+        if not (self._ahead + done) % self.interval_exp_name:
             runner.logger.info(f'Exp name: {runner.experiment_name}')
-        if (batch_idx + 1) % self.interval:
+        if done % self.interval:
             last = self._find_last_batch(runner) if self._last_batch is None else self._last_batch
             if batch_idx != last:
                 return

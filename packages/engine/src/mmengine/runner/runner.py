@@ -21,6 +21,7 @@ from mmengine.dist import master_only
 from mmengine.model.efficient_conv_bn_eval import turn_on_efficient_conv_bn_eval
 from mmengine.registry import RUNNERS, DefaultScope
 from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
+from mmengine.runner.failure_notes import note_metric
 from mmengine.runner.hook_list import HookList
 from mmengine.runner.runner_state import RunnerState
 from mmengine.visualization import Visualizer
@@ -302,18 +303,30 @@ class Runner(RunnerState):
             manager.make_current()
         try:
             yield
-        except (KeyboardInterrupt, SystemExit):
-            if mode == 'train':
+        except (KeyboardInterrupt, SystemExit) as ended:
+            if mode == 'train' and not ended.args:  # with a text it comes from a hook, which saved and said so
                 self.logger.warning(self._how_to_resume('Training was interrupted'))
             self._close('aborted')
             raise
         except Exception as error:
-            if mode == 'train' and self.iter:
-                self.logger.error(self._how_to_resume(f'Training stopped by {type(error).__name__}: {error}'))
+            note_metric(error, self)
+            if mode == 'train':
+                self._rescue()
+                if self.iter:
+                    self.logger.error(self._how_to_resume(f'Training stopped by {type(error).__name__}: {error}'))
             self._close('failed')
             raise
         finally:
             self.logger.close()
+
+    def _rescue(self) -> None:
+        """Let hooks save what the failure of a validation would lose."""
+        for hook in self.hooks:
+            try:
+                if hasattr(hook, 'rescue'):
+                    hook.rescue(self)
+            except Exception as error:  # the error that ended the run is the one to raise
+                self.logger.error(f'{type(hook).__name__} could not save the run: {type(error).__name__}: {error}')
 
     def _close(self, status: str) -> None:
         """End what a run that did not come to its end leaves open: trackers, and hooks that have a `close`."""
