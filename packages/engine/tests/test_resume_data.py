@@ -384,3 +384,4 @@ def test_workers_have_ended_before_others_start(make_runner: Make) -> None:
                              train_dataloader=loader(2, persistent_workers=persistent))
         runner.train()
         assert hook_of(runner, Watch).most == 2
+        assert multiprocessing.active_children() == []

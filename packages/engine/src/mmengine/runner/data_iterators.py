@@ -82,6 +82,13 @@ class _InfiniteDataloaderIterator:
     def __len__(self) -> int:
         return len(self._dataloader)
 
+    def close(self) -> None:
+        """End the workers now; the next batch would be the first of a new pass.
+
+        Left to the garbage collector, the queues may be gone before the workers are told, and each is waited for.
+        """
+        self._iterator = None
+
     def seek(self, batches: int, endless: bool) -> None:
         """Go to where `batches` were given out, counted from the very first.
 

@@ -120,3 +120,16 @@ def exact(dataloader: Any) -> Any:
     if type(dataloader) is DataLoader:
         dataloader.__class__ = ExactDataLoader
     return dataloader
+
+
+def end_workers(dataloader: Any) -> None:
+    """End persistent workers, which the next pass would start again.
+
+    Left to the garbage collector, their queues may be gone before they are told to end, and each is waited for.
+
+    Args:
+        dataloader: A loader, or several as `LoaderSets`.
+    """
+    for loader in getattr(dataloader, 'loaders', {'': dataloader}).values():
+        if getattr(loader, '_iterator', None) is not None:
+            loader._iterator = None

@@ -21,6 +21,7 @@ from mmengine.dist import master_only
 from mmengine.model.efficient_conv_bn_eval import turn_on_efficient_conv_bn_eval
 from mmengine.registry import RUNNERS, DefaultScope
 from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
+from mmengine.runner.base_loop import BaseLoop
 from mmengine.runner.failure_notes import note_metric
 from mmengine.runner.hook_list import HookList
 from mmengine.runner.runner_state import RunnerState
@@ -317,6 +318,9 @@ class Runner(RunnerState):
             self._close('failed')
             raise
         finally:
+            for loop in (self._train_loop, self._val_loop, self._test_loop):
+                if isinstance(loop, BaseLoop):
+                    loop.close()
             self.logger.close()
 
     def _rescue(self) -> None:

@@ -210,7 +210,16 @@ class IterBasedTrainLoop(TrainLoop):
         runner = self._runner
         runner.call_hook('before_train')
         runner.call_hook('before_train_epoch')
-        start = self._take_start()
+        try:
+            self._run_batches(self._take_start())
+        finally:
+            self.dataloader_iterator.close()
+        runner.call_hook('after_train_epoch')
+        runner.call_hook('after_train')
+        return runner.model
+
+    def _run_batches(self, start: ResumePoint) -> None:
+        runner = self._runner
         self._seek(start)
         self._validate_if_left_out(start)
         while self._iter < self._max_iters and not self.stop_training:
@@ -221,9 +230,6 @@ class IterBasedTrainLoop(TrainLoop):
                 self._decide_current_val_interval()
             if self._iter == self._max_iters or not self._iter % self.val_interval:
                 self._validate_if_due()
-        runner.call_hook('after_train_epoch')
-        runner.call_hook('after_train')
-        return runner.model
 
     def state_dict(self, iterations: int) -> dict[str, Any]:
         """Take the position after `iterations` finished iterations."""
