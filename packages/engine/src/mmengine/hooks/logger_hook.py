@@ -4,6 +4,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,7 @@ class LoggerHook(Hook):
         self.file_client: FileClient | None = None
         self.file_backend: Any = None
         self._last_batch: int | None = None
+        self._has_warned = False
         self._ahead: int | None = None
         if out_dir is not None:
             if file_client_args is not None:
@@ -106,6 +108,15 @@ class LoggerHook(Hook):
         tag, line = runner.log_processor.get_log_after_iter(runner, batch_idx, 'train')
         runner.logger.info(line)
         runner.visualizer.add_scalars(tag, step=runner.iter + 1, file_path=self.json_log_path)
+        if not (self._has_warned or isfinite(tag.get('loss', 0.0))):
+            self._warn_of_loss(runner, tag['loss'])
+
+    def _warn_of_loss(self, runner: Any, loss: float) -> None:
+        self._has_warned = True
+        if not any(type(hook).__name__ == 'NonFiniteLossHook' for hook in runner.hooks):
+            runner.logger.warning(f'The loss is {loss}, and the parameters may be so as well by now: NonFiniteLossHook '
+                                  f'among custom_hooks tells the iteration and the samples, and can stop the training '
+                                  f"(action='stop') or leave such batches out (action='skip')")
 
     def _find_last_batch(self, runner: Any) -> int:
         """Give the index of the last batch if it is to be logged whatever the interval, else -1."""

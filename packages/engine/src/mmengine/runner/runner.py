@@ -24,6 +24,7 @@ from mmengine.runner.activation_checkpointing import turn_on_activation_checkpoi
 from mmengine.runner.base_loop import BaseLoop
 from mmengine.runner.failure_notes import note_metric
 from mmengine.runner.hook_list import HookList
+from mmengine.runner.legacy_log_config import translate_log_config
 from mmengine.runner.runner_state import RunnerState
 from mmengine.visualization import Visualizer
 from mmengine.visualization.redact import redact
@@ -188,6 +189,7 @@ class Runner(RunnerState):
             KeyError: `model` or `work_dir` is missing.
         """
         cfg = copy.deepcopy(cfg)
+        translate_log_config(cfg)
         for name in ('model', 'work_dir'):
             if cfg.get(name) is None:
                 file = getattr(cfg, 'filename', None)
