@@ -168,6 +168,9 @@ def test_weights_below_a_prefix(tmp_path: Path) -> None:
 @pytest.mark.parametrize(('path', 'loader'), [
     ('http://a/b.pth', 'load_from_http'), ('https://a/b.pth', 'load_from_http'), ('s3://a/b.pth', 'load_from_ceph'),
     ('open-mmlab:s3://a/b.pth', 'load_from_ceph'), ('a/b.pth', 'load_from_local'), (' s3://a', 'load_from_local'),
+    ('modelzoo://a', 'load_from_torchvision'), ('torchvision://a', 'load_from_torchvision'),
+    ('open-mmlab://a', 'load_from_openmmlab'), ('openmmlab://a', 'load_from_openmmlab'),
+    ('mmcls://a', 'load_from_mmcls'), ('pavi://a', 'load_from_pavi'),
     ('ss3://a', 'load_from_local'), ('openmmlabs3://a', 'load_from_local'), (':s3://a', 'load_from_local')])
 def test_the_prefix_chooses_the_loader(path: str, loader: str) -> None:
     assert CheckpointLoader._get_checkpoint_loader(path).__name__ == loader

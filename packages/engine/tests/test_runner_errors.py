@@ -16,7 +16,7 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
-from mmengine.runner import Runner
+from mmengine.runner import FlexibleRunner, Runner
 
 Make = Callable[..., Runner]
 
@@ -149,7 +149,7 @@ sys.path.insert(0, {folder!r})
 import conftest
 from mmengine.hooks import Hook
 from mmengine.registry import DATASETS, METRICS, MODELS
-from mmengine.runner import Runner
+from mmengine.runner import FlexibleRunner, Runner
 
 for registry, item in ((MODELS, conftest.LineModel), (DATASETS, conftest.LinePoints), (METRICS, conftest.Error)):
     registry.register_module(module=item)
@@ -225,3 +225,18 @@ def test_a_full_disk_stops_the_run_and_keeps_the_old_checkpoint(make_runner: Mak
     runner = make_runner(resume=True)
     runner.train()
     assert runner.epoch == 4
+
+
+def test_the_environment_and_the_strategy_by_upstreams_arguments(make_cfg: Any) -> None:
+    cfg = make_cfg()
+    runner = FlexibleRunner(cfg['model'], work_dir=cfg['work_dir'])
+    built = runner.build_strategy(launcher='none', randomness=dict(seed=7), env_cfg=dict(resource_limit=0),
+                                  experiment_name='other', log_level='ERROR', work_dir=cfg['work_dir'])
+    assert (built.seed, built.launcher) == (7, 'none')
+    assert built.experiment_name.startswith('other_')
+    benchmark = torch.backends.cudnn.benchmark
+    try:
+        runner.setup_env(dict(cudnn_benchmark=True))
+        assert torch.backends.cudnn.benchmark
+    finally:
+        torch.backends.cudnn.benchmark = benchmark

@@ -91,8 +91,9 @@ def test_a_metric_is_named_and_its_validation_saved(make_runner: Make, make_cfg:
     assert read_checkpoint(saved)['meta']['epoch'] == (2 if by_epoch else 0)
     assert f'The last checkpoint is whole: {saved}' in capsys.readouterr().out
 
-    ours, whole = (make_runner(folder, val_evaluator=[Mean()], resume=True, **changes) for folder in ('run', 'whole'))
+    ours = make_runner('run', val_evaluator=[Mean()], resume=True, **changes)
     ours.train()
+    whole = make_runner('whole', val_evaluator=[Mean()], **changes)
     whole.train()
     for name, value in whole.model.state_dict().items():
         assert torch.equal(ours.model.state_dict()[name], value), name

@@ -9,6 +9,7 @@ from mmengine.checkpoint.files import read_checkpoint as read_checkpoint
 from mmengine.checkpoint.files import write_checkpoint as write_checkpoint
 from mmengine.checkpoint.loader import CheckpointLoader as CheckpointLoader
 from mmengine.checkpoint.loader import load_checkpoint as load_checkpoint
+from mmengine.checkpoint.model_zoo import UnknownWeightsError as UnknownWeightsError
 from mmengine.checkpoint.safety import UnsafeCheckpointError as UnsafeCheckpointError
 from mmengine.checkpoint.state_dict import get_state_dict as get_state_dict
 from mmengine.checkpoint.state_dict import load_state_dict as load_state_dict

@@ -63,11 +63,8 @@ class StopGuard:
         return self._agreement is None
 
     def ending(self, text: str) -> BaseException:
-        """Give what ends the process, after all has been put back."""
-        signals = self._signals
-        error = signals.end(text) if signals is not None else SystemExit(1)
-        self.end()
-        return error
+        """Give what ends the process, with the handlers put back; workers go on ignoring signals until `end`."""
+        return self._signals.end(text) if self._signals is not None else SystemExit(1)
 
     def end(self) -> None:
         """Put everything back."""

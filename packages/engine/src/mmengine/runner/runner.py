@@ -22,10 +22,13 @@ from mmengine.model.efficient_conv_bn_eval import turn_on_efficient_conv_bn_eval
 from mmengine.registry import RUNNERS, DefaultScope
 from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
 from mmengine.runner.base_loop import BaseLoop
+from mmengine.runner.eval_loops import TestLoop as TestLoop  # these three: upstream's path of them
+from mmengine.runner.eval_loops import ValLoop as ValLoop
 from mmengine.runner.failure_notes import note_metric
 from mmengine.runner.hook_list import HookList
 from mmengine.runner.legacy_log_config import translate_log_config
 from mmengine.runner.runner_state import RunnerState
+from mmengine.runner.train_loops import EpochBasedTrainLoop as EpochBasedTrainLoop
 from mmengine.visualization import Visualizer
 from mmengine.visualization.redact import redact
 
@@ -305,7 +308,10 @@ class Runner(RunnerState):
         for manager in (self.default_scope, self.logger, self.message_hub, self.visualizer):
             manager.make_current()
         try:
-            yield
+            try:
+                yield
+            finally:  # before hooks let go of signals: one that a worker has got would end it from outside
+                self._end_workers()
         except (KeyboardInterrupt, SystemExit) as ended:
             if mode == 'train' and not ended.args:  # with a text it comes from a hook, which saved and said so
                 self.logger.warning(self._how_to_resume('Training was interrupted'))
@@ -320,10 +326,12 @@ class Runner(RunnerState):
             self._close('failed')
             raise
         finally:
-            for loop in (self._train_loop, self._val_loop, self._test_loop):
-                if isinstance(loop, BaseLoop):
-                    loop.close()
             self.logger.close()
+
+    def _end_workers(self) -> None:
+        for loop in (self._train_loop, self._val_loop, self._test_loop):
+            if isinstance(loop, BaseLoop):
+                loop.close()
 
     def _rescue(self) -> None:
         """Let hooks save what the failure of a validation would lose."""
