@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import copy
 import io
+import math
 from typing import Any
 
 import pytest
 
 from mmengine.logging import HistoryBuffer, MessageHub
+from mmengine.logging.history_buffer import MOST_PENDING
 
 torch = pytest.importorskip('torch')
 
@@ -52,9 +54,43 @@ def test_waiting_value_holds_neither_the_graph_nor_its_base():
     base = torch.ones(1000, requires_grad=True)
     history = HistoryBuffer()
     history.update((base * 2)[3])
-    waiting = history._pending[0][0]
+    waiting = history._pending[0]
     assert not waiting.requires_grad
     assert waiting.untyped_storage().nbytes() == waiting.element_size()
+
+
+class Unread(torch.Tensor):
+    """A tensor whose value nobody may ask for."""
+
+    allowed = False
+
+    @classmethod
+    def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function.__name__ in ('item', 'tolist', '__bool__', '__float__', 'numpy') and not cls.allowed:
+            raise AssertionError(f'{function.__name__} waits for the device')
+        return super().__torch_function__(function, types, args, kwargs or {})
+
+
+def test_many_values_wait_on_the_device_without_being_read(monkeypatch: pytest.MonkeyPatch):
+    history = HistoryBuffer(max_length=4 * MOST_PENDING)
+    for value in range(10 * MOST_PENDING + 3):
+        history.update(torch.tensor(float(value)).as_subclass(Unread))
+        assert len(history._pending) < MOST_PENDING
+    assert sum(map(len, history._packed)) <= history.max_length + 2 * MOST_PENDING
+    monkeypatch.setattr(Unread, 'allowed', True)
+    first = 6 * MOST_PENDING + 3
+    assert history.data[0].tolist() == list(range(first, 10 * MOST_PENDING + 3))
+    assert history.data[1].tolist() == [1] * 4 * MOST_PENDING
+
+
+def test_statistics_of_many_values_are_those_of_few():
+    history = HistoryBuffer(range(3000), [1, 2] * 1500)
+    assert history.mean(1000) == pytest.approx(history.mean(1001), rel=1e-3)
+    assert history.mean() == pytest.approx(sum(v * (1 + v % 2) for v in range(3000)) / 4500)
+    history.update(float('nan'))
+    assert math.isnan(history.max(5))
+    assert math.isnan(history.min(5))
+    assert math.isnan(history.mean(5))
 
 
 @pytest.mark.parametrize('dtype', ['float16', 'bfloat16', 'float32', 'float64', 'int64', 'bool'])

@@ -67,6 +67,12 @@ class TestBaseDataset:
             assert len(Pets('ann.json', data_root=str(root), serialize_data=serialize, indices=indices)) == len(part)
         with pytest.raises(TypeError, match='indices'):
             dataset.get_subset('ab')
+        for missing in (10, -11):
+            with pytest.raises(IndexError, match=f'from -10 to 9.*but got {missing}'):
+                dataset.get_subset([0, missing])
+        for missing in (10, -11):
+            with pytest.raises(IndexError):
+                dataset.get_data_info(missing)
         dataset.get_subset_([1, 2])
         assert labels_of(dataset) == [1, 2]
 
@@ -188,6 +194,18 @@ def test_concat(root):
     assert ConcatDataset([one, other], ignore_keys='task').metainfo['task'] == 'from class'
     with pytest.raises(TypeError, match='ignore_keys'):
         ConcatDataset([one, other], ignore_keys=1)
+    with pytest.raises(ValueError, match='is empty'):
+        ConcatDataset([])
+
+
+def test_concat_compares_arrays_by_their_elements(root):
+    def pets(value):
+        return Pets('ann.json', data_root=str(root), metainfo={'means': {'rgb': [np.arange(3), value]}})
+
+    assert len(ConcatDataset([pets(np.zeros(2)), pets(np.zeros(2))])) == 20
+    for differs in (np.ones(2), np.zeros(3), torch.zeros(1)):
+        with pytest.raises(ValueError, match="'means'"):
+            ConcatDataset([pets(np.zeros(2)), pets(differs)])
 
 
 def test_repeat(root):

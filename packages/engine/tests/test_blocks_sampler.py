@@ -3,9 +3,11 @@ from itertools import islice
 
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils.data import DataLoader
 
 from mmengine.dataset import DefaultSampler, InfiniteSampler
+from mmengine.dataset.sampler import can_seek
 
 
 def of_rank(sampler, rank, world_size):
@@ -72,7 +74,7 @@ def test_infinite_sampler_goes_on(start, world_size):
     sampler = of_rank(InfiniteSampler(range(5), seed=0), rank, world_size)
     sampler.load_state_dict({'start': start, 'seed': 7})
     assert list(islice(sampler, 6)) == whole[start:start + 6]
-    assert sampler.state_dict() == {'seed': 7, 'start': start + 6}
+    assert (sampler.state_dict()['seed'], sampler.state_dict()['start']) == (7, start + 6)
     assert list(islice(sampler, 2)) == whole[start + 6:start + 8]
 
 
@@ -90,3 +92,63 @@ def test_a_resumed_loader_begins_at_the_right_sample(workers):
     whole = [batch.tolist() for batch in loader(sampler)]
     sampler.load_state_dict({'epoch': 0, 'start': 6})
     assert [batch.tolist() for batch in loader(sampler)] == whole[2:]
+
+
+class Draws(TorchFunctionMode):
+    """Counts the permutations that are drawn."""
+
+    count = 0
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        self.count += func is torch.randperm
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(('size', 'world_size'), [(10, 1), (10, 3), (3, 7), (5000, 2)])
+def test_infinite_sampler_needs_no_passes_of_before(size, world_size):
+    """Drawing from the seed again would take longer the longer a run has been going on."""
+    used = 20 * size * 500 // world_size if size < 100 else 6 * size
+    sampler = of_rank(InfiniteSampler(range(size), seed=7), world_size - 1, world_size)
+    stream = iter(sampler)
+    for _ in range(used + 100):  # a loader draws ahead
+        next(stream)
+    resumed = of_rank(InfiniteSampler(range(size), seed=7), world_size - 1, world_size)
+    resumed.load_state_dict(sampler.state_at(used))
+    with Draws() as draws:
+        found = list(islice(resumed, 110))
+    assert found[:100] == list(islice(of_rank(_at(size, used), world_size - 1, world_size), 100))
+    assert found[100:] == list(islice(stream, 10))
+    assert draws.count <= 2 + (4096 * world_size + 110 * world_size) // size + 1
+
+
+def _at(size, start):
+    sampler = InfiniteSampler(range(size), seed=7)
+    sampler.load_state_dict({'start': start})
+    return sampler
+
+
+def test_infinite_sampler_goes_back_and_takes_another_seed():
+    sampler = InfiniteSampler(range(10), seed=7)
+    begin = list(islice(sampler, 20))
+    list(islice(sampler, 30000))
+    sampler.seek(0)
+    assert list(islice(sampler, 20)) == begin
+    sampler.seed = 8
+    assert list(islice(sampler, 5)) == list(islice(InfiniteSampler(range(10), seed=8), 25))[20:]
+
+
+def test_a_subclass_with_an_iteration_of_its_own_is_not_sent_anywhere():
+    class Reversed(DefaultSampler):
+        def __iter__(self):
+            return reversed(range(len(self.dataset)))
+
+    class Renamed(InfiniteSampler):
+        pass
+
+    class Both(Reversed):
+        def seek(self, position, epoch):
+            pass
+
+    assert [can_seek(kind(range(3))) for kind in (DefaultSampler, Renamed, Both)] == [True] * 3
+    assert not can_seek(Reversed(range(3)))
+    assert not can_seek(torch.utils.data.SequentialSampler(range(3)))

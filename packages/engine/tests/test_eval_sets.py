@@ -171,7 +171,7 @@ def test_a_loop_of_the_users_own(make_runner: MakeRunner) -> None:
 def test_a_single_loader_stays_one(make_runner: MakeRunner) -> None:
     runner = make_runner(val_dataloader=loader(6), val_evaluator=[dict(type='Count'), dict(type='Error')])
     assert list(runner.val()) == ['line/count', 'line/error']
-    assert type(runner.val_dataloader) is DataLoader
+    assert isinstance(runner.val_dataloader, DataLoader)
     assert type(runner.val_evaluator) is Evaluator
     assert (runner.val_loop.set_name, runner.val_loop.dataloader_idx) == (None, 0)
 

@@ -31,28 +31,28 @@ def test_only_overridden_stages_are_called() -> None:
     hooks = HookList()
     for hook in (Epochs(), AllModes(), NoBase()):
         hooks.register(hook)
-    assert [type(method.__self__) for method in hooks.methods('before_train_epoch')] == [Epochs]
+    assert [type(hook) for hook in hooks.at('before_train_epoch')] == [Epochs]
     for mode in ('train', 'val', 'test'):
-        assert [type(method.__self__) for method in hooks.methods(f'after_{mode}_iter')] == [AllModes]
-    assert [type(method.__self__) for method in hooks.methods('before_run')] == [NoBase]
-    assert hooks.methods('before_train_iter') == []
+        assert [type(hook) for hook in hooks.at(f'after_{mode}_iter')] == [AllModes]
+    assert [type(hook) for hook in hooks.at('before_run')] == [NoBase]
+    assert hooks.at('before_train_iter') == []
 
 
 def test_a_stage_of_a_custom_loop() -> None:
     hooks = HookList()
     hooks.register(NoBase())
-    assert len(hooks.methods('on_my_own_stage')) == 1
-    assert hooks.methods('nobody_has_this') == []
+    assert len(hooks.at('on_my_own_stage')) == 1
+    assert hooks.at('nobody_has_this') == []
 
 
 def test_the_table_follows_the_list() -> None:
     hooks = HookList()
     hooks.register(Epochs())
-    assert len(hooks.methods('before_train_epoch')) == 1
+    assert len(hooks.at('before_train_epoch')) == 1
     hooks.register(Epochs())
-    assert len(hooks.methods('before_train_epoch')) == 2
+    assert len(hooks.at('before_train_epoch')) == 2
     hooks.hooks.clear()
-    assert hooks.methods('before_train_epoch') == []
+    assert hooks.at('before_train_epoch') == []
 
 
 def test_priorities() -> None:

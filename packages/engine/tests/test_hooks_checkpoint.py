@@ -155,6 +155,7 @@ class TestRegular:
         assert (hook.file_backend is hook.file_client) == ('file_client_args' in client)
         hook.before_train(runner)  # a second training does not nest the folders
         assert hook.out_dir == str(folder)
+        hook.close()
 
     def test_a_training_that_ends_early_saves_its_end(self, make_runner: Make, tmp_path: Path) -> None:
         stop = EarlyStoppingHook('line/acc', min_delta=0.5, patience=2)  # 0.2, 0.9, 0.5, 0.95

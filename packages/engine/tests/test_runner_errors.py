@@ -16,7 +16,7 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
-from mmengine.runner import Runner
+from mmengine.runner import FlexibleRunner, Runner
 
 Make = Callable[..., Runner]
 
@@ -149,7 +149,7 @@ sys.path.insert(0, {folder!r})
 import conftest
 from mmengine.hooks import Hook
 from mmengine.registry import DATASETS, METRICS, MODELS
-from mmengine.runner import Runner
+from mmengine.runner import FlexibleRunner, Runner
 
 for registry, item in ((MODELS, conftest.LineModel), (DATASETS, conftest.LinePoints), (METRICS, conftest.Error)):
     registry.register_module(module=item)
@@ -158,7 +158,7 @@ class Slow(Hook):
     def after_train_iter(self, runner, **kwargs):
         if runner.iter == 15:
             print('READY', flush=True)
-            time.sleep(30)
+            time.sleep(2)
 
 if __name__ == '__main__':
     hooks = [Slow()] if sys.argv[2] == 'slow' else []
@@ -184,10 +184,10 @@ def test_ctrl_c_leaves_the_last_checkpoint_and_says_how_to_resume(tmp_path: Path
             if 'READY' in line:
                 process.send_signal(signal.SIGINT)
     assert process.returncode not in (0, None)
-    assert 'Training was interrupted in epoch 3, after 15 of 24 iterations' in said
-    assert f'The last checkpoint is whole: {work_dir / "epoch_2.pth"}' in said
+    assert 'SIGINT: the training ends after this iteration' in said
+    assert f'after 16 of 24 iterations, and saved: {work_dir / "iter_16.pth"}' in said
     assert 'resume=True' in said
-    assert torch.load(work_dir / 'epoch_2.pth', weights_only=False)['meta']['iter'] == 12
+    assert torch.load(work_dir / 'iter_16.pth', weights_only=False)['meta']['iter'] == 16
 
     again = run_script(tmp_path, work_dir, 'quick')
     said = again.communicate(timeout=120)[0]
@@ -225,3 +225,18 @@ def test_a_full_disk_stops_the_run_and_keeps_the_old_checkpoint(make_runner: Mak
     runner = make_runner(resume=True)
     runner.train()
     assert runner.epoch == 4
+
+
+def test_the_environment_and_the_strategy_by_upstreams_arguments(make_cfg: Any) -> None:
+    cfg = make_cfg()
+    runner = FlexibleRunner(cfg['model'], work_dir=cfg['work_dir'])
+    built = runner.build_strategy(launcher='none', randomness=dict(seed=7), env_cfg=dict(resource_limit=0),
+                                  experiment_name='other', log_level='ERROR', work_dir=cfg['work_dir'])
+    assert (built.seed, built.launcher) == (7, 'none')
+    assert built.experiment_name.startswith('other_')
+    benchmark = torch.backends.cudnn.benchmark
+    try:
+        runner.setup_env(dict(cudnn_benchmark=True))
+        assert torch.backends.cudnn.benchmark
+    finally:
+        torch.backends.cudnn.benchmark = benchmark

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from mmengine.checkpoint import BrokenCheckpointError
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -130,27 +131,64 @@ def test_resume_true_takes_the_newest(make_runner: Make, tmp_path: Path) -> None
     assert_same(ours, whole)
 
 
-def test_a_cut_off_checkpoint_falls_back_to_the_newest_whole_one(make_runner: Make, tmp_path: Path,
-                                                                  capsys: pytest.CaptureFixture[str]) -> None:
+def cut_off(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-200])
+
+
+def flip_a_bit(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize('damage', [cut_off, flip_a_bit, Path.unlink])
+def test_a_damaged_checkpoint_falls_back_to_the_newest_whole_one(make_runner: Make, tmp_path: Path, damage: Any,
+                                                                 capsys: pytest.CaptureFixture[str]) -> None:
     whole = make_runner('whole')
     whole.train()
     shutil.copytree(tmp_path / 'whole', tmp_path / 'run')
     for name in ('epoch_4.pth', 'epoch_3.pth'):
-        file = tmp_path / 'run' / name
-        file.write_bytes(file.read_bytes()[:-200])
+        damage(tmp_path / 'run' / name)
     (tmp_path / 'run' / 'last_checkpoint').write_text(str(tmp_path / 'run' / 'epoch_4.pth'))
+    shutil.copy(tmp_path / 'run' / 'epoch_1.pth', tmp_path / 'run' / 'epoch_9.pth')  # of another run
     ours = make_runner('run', resume=True)
     ours.train()
     said = capsys.readouterr().out
-    assert 'epoch_4.pth' in said
-    assert 'is not a whole checkpoint' in said
-    assert 'taken instead' in said
-    assert 'epoch_2.pth' in said
+    assert f'{tmp_path / "run" / "epoch_4.pth"}' in said
+    assert 'is not a whole checkpoint' in said or 'can not be found' in said
+    assert f'The newest whole checkpoint is taken instead: {tmp_path / "run" / "epoch_2.pth"}' in said
     assert_same(ours, whole)
 
 
+def test_a_damaged_checkpoint_that_the_user_names_is_an_error(make_runner: Make, tmp_path: Path) -> None:
+    make_runner('whole').train()
+    flip_a_bit(tmp_path / 'whole' / 'epoch_4.pth')
+    for resume in (True, False):
+        runner = make_runner('run', load_from=str(tmp_path / 'whole' / 'epoch_4.pth'), resume=resume)
+        with pytest.raises(BrokenCheckpointError, match=r'epoch_4.pth.*its checksum was'):
+            runner.train()
+
+
+def test_no_whole_checkpoint_is_an_error_that_names_all(make_runner: Make, tmp_path: Path) -> None:
+    make_runner('run', train_cfg=dict(by_epoch=True, max_epochs=2)).train()
+    for number in (1, 2):
+        cut_off(tmp_path / 'run' / f'epoch_{number}.pth')
+    with pytest.raises(BrokenCheckpointError, match=r'(?s)no whole checkpoint.*epoch_2.pth.*epoch_1.pth'):
+        make_runner('run', resume=True).train()
+
+
+def test_going_on_without_the_state_of_the_optimizer_is_said(make_runner: Make, tmp_path: Path,
+                                                             capsys: pytest.CaptureFixture[str]) -> None:
+    best = dict(checkpoint=dict(type='CheckpointHook', save_best='line/error', rule='less'))
+    make_runner('whole', default_hooks=best).train()
+    path, = (tmp_path / 'whole').glob('best_*.pth')
+    make_runner('run', load_from=str(path), resume=True).train()
+    said = capsys.readouterr().out
+    assert f"{path} holds no 'optimizer'" in said
+    assert f"{path} holds no 'param_schedulers'" in said
+
+
 def test_an_only_checkpoint_that_is_cut_off_is_an_error(make_runner: Make, tmp_path: Path) -> None:
-    from mmengine.checkpoint import BrokenCheckpointError
     (tmp_path / 'run').mkdir()
     (tmp_path / 'run' / 'epoch_1.pth').write_bytes(b'PK\x03\x04 cut off')
     runner = make_runner('run', load_from=str(tmp_path / 'run' / 'epoch_1.pth'), resume=True)

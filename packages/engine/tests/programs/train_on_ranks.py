@@ -19,6 +19,7 @@ def main(folder: str, name: str, load_from: str | None = None) -> None:
         registry.register_module(module=item)
     loader = conftest.line_cfg(folder)['train_dataloader']
     loader['dataset']['noisy'] = True
+    loader['num_workers'] = 2  # of each rank, which draw random numbers
     runner = Runner.from_cfg(conftest.line_cfg(
         f'{folder}/{name}', launcher='pytorch', randomness=dict(seed=5, diff_rank_seed=True), load_from=load_from,
         resume=load_from is not None, env_cfg=dict(dist_cfg=dict(backend='gloo')), train_dataloader=loader,

@@ -4,7 +4,8 @@ from __future__ import annotations
 import copy
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from mmengine.logging.history_buffer import HistoryBuffer
@@ -63,12 +64,25 @@ class MessageHub(ManagerMixin):
             count: The number of samples that the value stands for.
             resumed: Whether checkpoints have the history.
         """
-        value = _scalar(key, value)
+        if type(value) is not float and not isinstance(value, (int, float)):
+            value = _scalar(key, value)
         self._resumed_keys[key] = resumed
         history = self._log_scalars.get(key)
         if history is None:
             history = self._log_scalars[key] = HistoryBuffer()
         history.update(value, count)
+
+    def appender(self, key: str, resumed: bool = True) -> Callable[[float], None]:
+        """Give a function that adds a plain number to the history of a scalar, for who does so at every iteration.
+
+        Get it anew after `load_state_dict`, which puts other histories in the place of all that are here.
+
+        Args:
+            key: Name of the scalar.
+            resumed: Whether checkpoints have the history.
+        """
+        self._resumed_keys[key] = resumed
+        return self._log_scalars.setdefault(key, HistoryBuffer()).appender()
 
     def update_scalars(self, log_dict: dict[str, Any], resumed: bool = True) -> None:
         """Add a value to the histories of several scalars.
@@ -95,6 +109,16 @@ class MessageHub(ManagerMixin):
         """
         self._resumed_keys[key] = resumed
         self._runtime_info[key] = value
+
+    def info_setter(self, key: str, resumed: bool = True) -> Callable[[Any], None]:
+        """Give a function that sets a fact, for who does so at every iteration; see `appender`.
+
+        Args:
+            key: Name of the fact.
+            resumed: Whether checkpoints have it.
+        """
+        self._resumed_keys[key] = resumed
+        return partial(self._runtime_info.__setitem__, key)
 
     def update_info_dict(self, info_dict: dict[str, Any], resumed: bool = True) -> None:
         """Set several facts.
@@ -169,7 +193,7 @@ def _checked_dict(field: str, value: dict[str, Any]) -> dict[str, Any]:
 
 def _scalar(key: str, value: Any) -> Any:
     """Take the dimensions off an array or tensor with one element, without reading it."""
-    if isinstance(value, (int, float)) or getattr(value, 'ndim', None) == 0:
+    if getattr(value, 'ndim', None) == 0:
         return value
     if hasattr(value, 'reshape') and (value.numel() if hasattr(value, 'numel') else value.size) == 1:
         return value.reshape(())

@@ -19,6 +19,7 @@ from mmengine._strategy.build import (
 )
 from mmengine._strategy.environment import claim_timestamp, set_up_process
 from mmengine._strategy.randomness import set_random_seed
+from mmengine.checkpoint.background import BackgroundWriter
 from mmengine.checkpoint.files import MapLocation, write_checkpoint
 from mmengine.checkpoint.loader import CheckpointLoader
 from mmengine.checkpoint.state_dict import get_state_dict, load_state_dict, rename_keys, weights_to_cpu
@@ -69,6 +70,8 @@ class BaseStrategy(metaclass=ABCMeta):
         self._set_randomness(**randomness)
         #: Whether checkpoints may hold any object, see `mmengine.checkpoint.safety`.
         self.trust_checkpoint = False
+        #: Writes checkpoints while the training goes on, where a hook has set it.
+        self.background: BackgroundWriter | None = None
 
     # -- the process ------------------------------------------------------------------------------------------------
 
@@ -218,13 +221,16 @@ class BaseStrategy(metaclass=ABCMeta):
 
     def load_scheduler_state_dict(self, state_dict: Any) -> None:
         """Load the state of the schedulers."""
-        schedulers = self.param_schedulers or []
+        schedulers = getattr(self, 'param_schedulers', None) or []
         if isinstance(schedulers, dict) != isinstance(state_dict, dict):
             raise ValueError(f'the checkpoint has param_schedulers of the form {type(state_dict).__name__}, but this '
                              f'run has {type(schedulers).__name__}: the number of optimizers differs')
         groups = [(schedulers[name], state_dict[name]) for name in schedulers] if isinstance(schedulers, dict) \
             else [(schedulers, state_dict)]
         for own, loaded in groups:
+            if len(own) != len(loaded):
+                self.logger.warning(f'The checkpoint has the state of {len(loaded)} schedulers of parameters, but this '
+                                    f'run has {len(own)}: they are taken in their order')
             for scheduler, state in zip(own, loaded, strict=False):
                 scheduler.load_state_dict(state)
 
@@ -269,11 +275,21 @@ class BaseStrategy(metaclass=ABCMeta):
         if callback is not None:
             callback(checkpoint=checkpoint)
         self.load_model_state_dict(checkpoint['state_dict'])
-        if resume_optimizer and 'optimizer' in checkpoint:
-            self.load_optim_state_dict(checkpoint['optimizer'])
-        if resume_param_scheduler and 'param_schedulers' in checkpoint:
-            self.load_scheduler_state_dict(checkpoint['param_schedulers'])
+        if resume_optimizer:
+            self._resume_part(filename, checkpoint, 'optimizer', getattr(self, 'optim_wrapper', None),
+                              self.load_optim_state_dict)
+        if resume_param_scheduler:
+            self._resume_part(filename, checkpoint, 'param_schedulers', getattr(self, 'param_schedulers', None),
+                              self.load_scheduler_state_dict)
         return checkpoint
+
+    def _resume_part(self, filename: str, checkpoint: dict[str, Any], key: str, own: Any,
+                     load: Callable[[Any], None]) -> None:
+        if key in checkpoint:
+            load(checkpoint[key])
+        elif own:
+            self.logger.warning(f'{filename} holds no {key!r}, as the best checkpoints for example: the run goes on '
+                                f'with a new state of it, and not as if it had never stopped')
 
     def load_or_resume(self, *, load_from: str | None = None, resume: bool | str = False) -> dict[str, Any] | None:
         """Load from `load_from`, or resume from it or from `resume` if that is a path; None if neither is asked for."""
@@ -314,7 +330,12 @@ class BaseStrategy(metaclass=ABCMeta):
         if callback is not None:
             callback(checkpoint=checkpoint)
         if is_main_process():
-            write_checkpoint(checkpoint, filename, backend_args)
+            self._write(checkpoint, filename, backend_args)
+
+    def _write(self, checkpoint: dict[str, Any], filename: str, backend_args: dict[str, Any] | None) -> None:
+        """Write a state under a name; what `_read` reads. A strategy of shards may write a folder."""
+        write = write_checkpoint if self.background is None else self.background.write
+        write(checkpoint, filename, backend_args)
 
     # -- facts about the run ----------------------------------------------------------------------------------------
 

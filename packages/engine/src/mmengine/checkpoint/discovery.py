@@ -4,12 +4,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-from mmengine.fileio import exists, get_text, join_path
+from mmengine.checkpoint.files import BrokenCheckpointError, check_checkpoint, read_checkpoint
+from mmengine.fileio import LocalBackend, exists, get_file_backend, get_text, join_path
 
 #: The text file in a work_dir that holds the path of the newest checkpoint.
 LAST_CHECKPOINT = 'last_checkpoint'
+_PUBLISHED = re.compile(r'-[0-9a-f]{8}\.pth$')
 
 
 def find_latest_checkpoint(path: str) -> str | None:
@@ -35,15 +36,67 @@ def find_latest_checkpoint(path: str) -> str | None:
     return recorded or None
 
 
+def find_whole_checkpoint(path: str, *, trusted: bool = False) -> tuple[str | None, list[str]]:
+    """Find the newest checkpoint of a folder that is whole.
+
+    Args:
+        path: The work_dir of a run, also on a storage backend.
+        trusted: Whether checkpoints may hold any object; reading them may then run any code.
+
+    Returns:
+        The checkpoint, None if the folder names none; and what is wrong with those that are newer, if any.
+
+    Raises:
+        BrokenCheckpointError: There are checkpoints, but none of them is whole.
+    """
+    newest = find_latest_checkpoint(path)
+    if newest is None:
+        return None, []
+    problems: list[str] = []
+    for candidate in (newest, *older_checkpoints(newest)):
+        try:
+            _check(candidate, trusted, is_named=candidate == newest)
+        except (BrokenCheckpointError, FileNotFoundError) as error:
+            problems.append(str(error))
+        else:
+            return candidate, problems
+    raise BrokenCheckpointError(f'There is no whole checkpoint to resume from in {path!r}:\n' + '\n'.join(problems))
+
+
+def _check(candidate: str, trusted: bool, is_named: bool) -> None:
+    if is_named:
+        check_checkpoint(candidate, trusted=trusted)
+        return
+    checkpoint = read_checkpoint(candidate, 'cpu', trusted=trusted)
+    if not isinstance(checkpoint, dict) or not {'meta', 'state_dict'} <= checkpoint.keys():
+        raise BrokenCheckpointError(f'{candidate!r} holds weights, but no run')
+
+
 def older_checkpoints(filename: str) -> Iterator[str]:
-    """List the other checkpoints beside a local one, the newest first; best ones last, for they may be far behind."""
-    folder = Path(filename).expanduser().parent
-    others = [file for file in folder.glob('*.pth') if file.name != os.path.basename(filename)]
-    others.sort(key=lambda file: (file.name.startswith('best_'), -_progress(file), -file.stat().st_mtime))
-    yield from map(str, others)
+    """List the other checkpoints beside one, the newest first; best ones last, for they may be far behind.
+
+    Those that are named like it and come before it go first: what is numbered higher may be of another run.
+    """
+    backend = get_file_backend(filename)
+    is_local = isinstance(backend, LocalBackend)
+    path = os.path.expanduser(filename) if is_local else filename
+    folder, own = os.path.split(path) if is_local else path.rsplit('/', 1)
+    try:
+        found = list(backend.list_dir_or_file(folder or '.'))
+    except (NotImplementedError, FileNotFoundError, NotADirectoryError):
+        return
+    kind, number = _parts(own)
+
+    def rank(name: str) -> tuple[object, ...]:
+        its_kind, its_number = _parts(name)
+        age = -os.path.getmtime(os.path.join(folder, name)) if is_local else 0
+        return its_kind.startswith('best_'), its_kind != kind, its_number > number, -its_number, age
+
+    names = [name for name in found if name.endswith('.pth') and not _PUBLISHED.search(name) and name != own]
+    yield from (str(backend.join_path(folder, name)) for name in sorted(names, key=rank))
 
 
-def _progress(file: Path) -> int:
-    """The number that ends the name, of epochs or iterations."""
-    numbers = re.findall(r'\d+', file.stem)
-    return int(numbers[-1]) if numbers else -1
+def _parts(name: str) -> tuple[str, int]:
+    """The name without the number that ends it, and the number, of epochs or iterations."""
+    found = re.fullmatch(r'(.*?)(\d+)\D*\.\w+', name)
+    return (found[1], int(found[2])) if found else (name, -1)

@@ -1,15 +1,17 @@
 """Checkpoints as files: written whole or not at all, read safely."""
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
+from mmengine.checkpoint.checksum import DamagedError, SummedFile, verify
 from mmengine.checkpoint.safety import UnsafeCheckpointError, load_safely
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.fileio.atomic import atomic_write
@@ -49,38 +51,21 @@ def write_checkpoint(checkpoint: dict[str, Any], filename: str | Path,
 
 
 def serialized(checkpoint: dict[str, Any]) -> bytes:
-    """Give the bytes of the file that holds a checkpoint."""
+    """Give the bytes of the file that holds a checkpoint, its checksum included."""
     buffer = io.BytesIO()
-    torch.save(checkpoint, buffer)
+    _save_to(checkpoint, buffer)
     return buffer.getvalue()
 
 
-class _Remembering(io.RawIOBase):
-    """A file that keeps the reason of a failed write: torch reports a full disk as an internal error."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self.failure: OSError | None = None
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        try:
-            return int(self._file.write(data))
-        except OSError as error:
-            self.failure = error
-            raise
-
-
-def _save_to(checkpoint: dict[str, Any], file: Any) -> None:
-    remembering: Any = _Remembering(file)
+def _save_to(checkpoint: dict[str, Any], file: IO[bytes]) -> None:
+    summed: Any = SummedFile(file)
     try:
-        torch.save(checkpoint, remembering)
+        torch.save(checkpoint, summed)
+        summed.seal()
         file.flush()
     except Exception as error:
-        if remembering.failure is not None:
-            raise remembering.failure from error
+        if summed.failure is not None:
+            raise summed.failure from error
         raise
 
 
@@ -99,21 +84,52 @@ def read_checkpoint(filename: str | Path, map_location: MapLocation = None, *, t
         BrokenCheckpointError: The file is not whole.
         UnsafeCheckpointError: The file holds other types than tensors and plain containers, and is not trusted.
     """
-    backend = get_file_backend(filename, backend_args=backend_args)
-    name = repr(str(filename))
-    if isinstance(backend, LocalBackend):
-        path = os.path.expanduser(filename)
-        if not os.path.isfile(path):
-            raise FileNotFoundError(f'{name} can not be found: there is no such checkpoint file')
-        source: Any = open(path, 'rb')  # noqa: SIM115  # closed below
-    else:
-        source = io.BytesIO(backend.get(filename))
+    with _opened(filename, backend_args) as source, _speaking_of(filename):
+        verify(source)
+        return load_safely(source, map_location, repr(str(filename)), trusted)
+
+
+def check_checkpoint(filename: str | Path, *, trusted: bool = False,
+                     backend_args: dict[str, Any] | None = None) -> None:
+    """Find out whether a checkpoint is whole: by its checksum, or by reading it if it has none.
+
+    Args:
+        filename: Path, or URI of a storage backend.
+        trusted: Whether the file may hold any object; reading it may then run any code.
+        backend_args: Arguments of the storage backend; by default it is chosen by the prefix of `filename`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        BrokenCheckpointError: The file is not whole.
+        UnsafeCheckpointError: The file holds other types than tensors and plain containers, and is not trusted.
+    """
+    with _opened(filename, backend_args) as source, _speaking_of(filename):
+        if not verify(source):
+            load_safely(source, 'cpu', repr(str(filename)), trusted)
+
+
+@contextlib.contextmanager
+def _speaking_of(filename: str | Path) -> Iterator[None]:
+    """Turn what the reader raises about a file that is not whole into one kind of error that names the file."""
     try:
-        with source:
-            return load_safely(source, map_location, name, trusted)
+        yield
     except UnsafeCheckpointError:
         raise
+    except DamagedError as error:
+        raise BrokenCheckpointError(f'{str(filename)!r} is not a whole checkpoint: it was damaged after it was '
+                                    f'written ({error})') from error
     except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, KeyError, ValueError) as error:
         reason = str(error).strip().splitlines()
-        raise BrokenCheckpointError(f'{name} is not a whole checkpoint: it was cut off while it was written or copied, '
-                                    f'or is no checkpoint ({reason[0] if reason else type(error).__name__})') from error
+        raise BrokenCheckpointError(
+            f'{str(filename)!r} is not a whole checkpoint: it was cut off while it was written or copied, or is no '
+            f'checkpoint ({reason[0] if reason else type(error).__name__})') from error
+
+
+def _opened(filename: str | Path, backend_args: dict[str, Any] | None) -> IO[bytes]:
+    backend = get_file_backend(filename, backend_args=backend_args)
+    if not isinstance(backend, LocalBackend):
+        return io.BytesIO(backend.get(filename))
+    path = os.path.expanduser(filename)
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'{str(filename)!r} can not be found: there is no such checkpoint file')
+    return open(path, 'rb')

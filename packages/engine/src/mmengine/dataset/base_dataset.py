@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmengine.dataset.compose import Compose as Compose
 from mmengine.dataset.lazy_init import force_full_init as force_full_init
 from mmengine.dataset.metainfo import load_metainfo
-from mmengine.dataset.serialization import item_at, serialize, subset
+from mmengine.dataset.serialization import item_at, positions_of, serialize, subset
 from mmengine.fileio import load
 from mmengine.registry import DATASETS
 from mmengine.utils import is_abs
@@ -37,7 +37,7 @@ class BaseDataset(Dataset[Any]):
         data_prefix: Folders of the kinds of data, relative to `data_root`, by the key that they are put before.
         filter_cfg: What `filter_data` goes by.
         indices: Which samples are used: the first so many, or those at these positions.
-        serialize_data: Whether annotations are kept as one block of bytes, which worker processes share.
+        serialize_data: Whether annotations are kept as one block of bytes, which all ranks and workers of a node share.
         pipeline: Transforms of a sample.
         test_mode: Whether it is for testing, where a sample that can't be read is an error.
         lazy_init: Whether annotations are loaded only when they are needed.
@@ -45,6 +45,13 @@ class BaseDataset(Dataset[Any]):
 
     Attributes:
         METAINFO: Facts about all data sets of the class.
+        data_list: A dict per sample; empty once they are serialised.
+        data_bytes: The serialised annotations, one-dimensional uint8; there with `serialize_data` only, as the next.
+        data_address: Where the annotation of each sample ends in them, int64, one per sample.
+
+    Raises:
+        FileNotFoundError: The annotation file is not there.
+        TypeError: `metainfo` is no mapping, or a prefix no string; see `load_data_list` for what a file lacks.
     """
 
     METAINFO: dict[str, Any] = {}
@@ -74,7 +81,11 @@ class BaseDataset(Dataset[Any]):
     # Annotations ------------------------------------------------------------------------------------------------------
 
     def full_init(self) -> None:
-        """Load the annotations, filter them, and take the part that `indices` says."""
+        """Load the annotations, filter them, take the part that `indices` says, and serialise them; once.
+
+        Raises:
+            IndexError: `indices` names a sample that is not there.
+        """
         if self._fully_initialized:
             return
         self.data_list = self.load_data_list()
@@ -148,18 +159,39 @@ class BaseDataset(Dataset[Any]):
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict[str, Any]:
-        """Get a copy of the annotation of a sample, with its position as `sample_idx`."""
+        """Get a copy of the annotation of a sample, with its position as `sample_idx`.
+
+        Args:
+            idx: The position, from 0; a negative one counts from the end.
+
+        Raises:
+            IndexError: There is no such sample.
+        """
         info: dict[str, Any] = (item_at(self.data_bytes, self.data_address, idx) if self.serialize_data
                                 else copy.deepcopy(self.data_list[idx]))
         info['sample_idx'] = idx if idx >= 0 else len(self) + idx
         return info
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """List the classes that occur in a sample, which `ClassBalancedDataset` asks for."""
+        """List the classes that occur in a sample, which `ClassBalancedDataset` asks for.
+
+        Args:
+            idx: The position of the sample.
+
+        Returns:
+            Indices of the classes, each once or more often.
+
+        Raises:
+            NotImplementedError: The class has not said how.
+        """
         raise NotImplementedError(f'{type(self).__name__} must implement `get_cat_ids` method')
 
     def _serialize_data(self) -> tuple[Any, Any]:
-        """Convert the annotations to bytes, and where each ends; the list is emptied."""
+        """Convert the annotations to bytes, and where each ends; the list is emptied.
+
+        Returns:
+            Arrays of uint8 and of int64, which can only be read where the processes of this node share them.
+        """
         serialized = serialize(self.data_list)
         self.data_list.clear()
         gc.collect()
@@ -177,12 +209,17 @@ class BaseDataset(Dataset[Any]):
         return load_metainfo(cls.METAINFO, metainfo)
 
     def _join_prefix(self) -> None:
-        """Put `data_root` before the annotation file and the prefixes, unless they are absolute."""
+        """Put `data_root` before the annotation file and the prefixes, unless they are absolute.
+
+        Raises:
+            TypeError: A prefix is no string.
+        """
         if self.ann_file and not is_abs(self.ann_file) and self.data_root:
             self.ann_file = osp.join(self.data_root, self.ann_file)
         for key, prefix in self.data_prefix.items():
             if not isinstance(prefix, str):
-                raise TypeError(f'prefix should be a string, but got {key!r}: {type(prefix)}')
+                raise TypeError(f'prefix should be a string, but {type(self).__name__} got data_prefix[{key!r}] of '
+                                f'{type(prefix)}')
             if not is_abs(prefix) and self.data_root:
                 self.data_prefix[key] = osp.join(self.data_root, prefix)
 
@@ -197,15 +234,20 @@ class BaseDataset(Dataset[Any]):
         """Read a sample.
 
         Args:
-            idx: Its position.
+            idx: Its position, from 0; a negative one counts from the end.
+
+        Returns:
+            What the pipeline makes of it. In training, the next one that is drawn if that is None.
 
         Raises:
-            Exception: Its pipeline gave None in test mode, or too often.
+            Exception: The pipeline gave None in test mode, or more than `max_refetch` times.
+            IndexError: There is no such sample.
         """
         if self.test_mode:
             data = self.prepare_data(idx)
             if data is None:
-                raise Exception(f'Test time pipeline should not get `None` data_sample, but sample {idx} gave it')
+                raise Exception(f'Test time pipeline should not get `None` data_sample, but sample {idx} of '
+                                f'{type(self).__name__} gave it')
             return data
         for _ in range(self.max_refetch + 1):
             data = self.prepare_data(idx)
@@ -213,10 +255,17 @@ class BaseDataset(Dataset[Any]):
                 return data
             idx = self._rand_another()
         raise Exception(f'Cannot find valid image after {self.max_refetch}! '
-                        f'Please check your image path and pipeline')
+                        f'Please check your image path and pipeline ({type(self).__name__}, last sample {idx})')
 
     def prepare_data(self, idx: int) -> Any:
-        """Put the annotation of a sample through the pipeline."""
+        """Put the annotation of a sample through the pipeline.
+
+        Args:
+            idx: Its position.
+
+        Returns:
+            The sample, usually a dict of `inputs` and `data_samples`, or None if it can't be used.
+        """
         return self.pipeline(self.get_data_info(idx))
 
     def _rand_another(self) -> int:
@@ -234,6 +283,7 @@ class BaseDataset(Dataset[Any]):
 
         Raises:
             TypeError: It is something else.
+            IndexError: There is no sample at a position.
         """
         if self.serialize_data:
             self.data_bytes, self.data_address = self._get_serialized_subset(indices)
@@ -246,6 +296,10 @@ class BaseDataset(Dataset[Any]):
 
         Args:
             indices: The first so many, the last so many if it is negative, or those at these positions.
+
+        Raises:
+            TypeError: It is something else.
+            IndexError: There is no sample at a position.
         """
         made: BaseDataset = self._copy_without_annotation()
         if self.serialize_data:
@@ -255,10 +309,10 @@ class BaseDataset(Dataset[Any]):
         return made
 
     def _get_serialized_subset(self, indices: Sequence[int] | int) -> tuple[Any, Any]:
-        return subset(self.data_bytes, self.data_address, _positions(indices, len(self.data_address)))
+        return subset(self.data_bytes, self.data_address, positions_of(indices, len(self.data_address)))
 
     def _get_unserialized_subset(self, indices: Sequence[int] | int) -> list[Any]:
-        return [self.data_list[position] for position in _positions(indices, len(self.data_list))]
+        return [self.data_list[position] for position in positions_of(indices, len(self.data_list))]
 
     def _copy_without_annotation(self, memo: dict[int, Any] | None = None) -> Any:
         """Copy everything but the annotations."""
@@ -270,12 +324,3 @@ class BaseDataset(Dataset[Any]):
                 setattr(made, key, copy.deepcopy(value, memo))
         made.data_list = []
         return made
-
-
-def _positions(indices: Any, length: int) -> list[int]:
-    if isinstance(indices, int):
-        every = range(length)
-        return list(every[:indices] if indices >= 0 else every[indices:])
-    if isinstance(indices, (Sequence, np.ndarray)) and not isinstance(indices, str):
-        return [int(index) for index in indices]
-    raise TypeError(f'indices should be a int or sequence of int, but got {type(indices)}')

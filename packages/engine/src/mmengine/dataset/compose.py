@@ -26,7 +26,14 @@ class Compose:
             self.transforms.append(built)
 
     def __call__(self, data: dict[str, Any]) -> dict[str, Any] | None:
-        """Transform a sample."""
+        """Transform a sample.
+
+        Args:
+            data: What the first transform takes; with none, what comes back.
+
+        Returns:
+            What the last transform gives, or None as soon as one gives it.
+        """
         for transform in self.transforms:
             transformed = transform(data)
             if transformed is None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+import numpy as np
 from torch.utils.data.dataset import ConcatDataset as _ConcatDataset
 
 from mmengine.dataset.base_dataset import BaseDataset
@@ -49,7 +50,7 @@ class ConcatDataset(_NoSubset, _ConcatDataset[Any]):
 
     Raises:
         TypeError: An element or `ignore_keys` is something else.
-        ValueError: The meta information differs.
+        ValueError: There are none, or their meta information differs.
     """
 
     def __init__(self, datasets: Sequence[BaseDataset | dict[str, Any]], lazy_init: bool = False,
@@ -63,6 +64,8 @@ class ConcatDataset(_NoSubset, _ConcatDataset[Any]):
             self.ignore_keys = ignore_keys
         else:
             raise TypeError(f'ignore_keys should be a list or str, but got {type(ignore_keys)}')
+        if not self.datasets:
+            raise ValueError(f'{type(self).__name__} needs one data set at least, but datasets is empty')
         self._metainfo = self.datasets[0].metainfo
         for position, dataset in enumerate(self.datasets):
             self._check_metainfo(position, dataset.metainfo)
@@ -75,8 +78,10 @@ class ConcatDataset(_NoSubset, _ConcatDataset[Any]):
         for key in dict.fromkeys([*self._metainfo, *metainfo]):
             if key not in self.ignore_keys and not _equal(self._metainfo.get(key, missing),
                                                           metainfo.get(key, missing)):
+                mine, first = (facts.get(key, 'nothing') for facts in (metainfo, self._metainfo))
                 raise ValueError(f'The meta information {key!r} of the {position}-th dataset is not the same as that '
-                                 f'of the first: if that is meant, add it to `ignore_keys`')
+                                 f'of the first, {mine!r:.200} and {first!r:.200}: if that is meant, add it to '
+                                 f'`ignore_keys`')
 
     @property
     def metainfo(self) -> dict[str, Any]:
@@ -104,7 +109,14 @@ class ConcatDataset(_NoSubset, _ConcatDataset[Any]):
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict[str, Any]:
-        """Get a copy of the annotation of a sample."""
+        """Get a copy of the annotation of a sample, whose `sample_idx` is that in its own data set.
+
+        Args:
+            idx: The position in all; a negative one counts from the end.
+
+        Raises:
+            ValueError: There is no such sample.
+        """
         number, position = self._get_ori_dataset_idx(idx)
         info: dict[str, Any] = self.datasets[number].get_data_info(position)
         return info
@@ -120,9 +132,15 @@ class ConcatDataset(_NoSubset, _ConcatDataset[Any]):
 
 
 def _equal(one: Any, other: Any) -> bool:
-    same = one == other
-    # Arrays are compared by their elements.
-    return bool(same.all()) if hasattr(same, 'all') else bool(same)
+    """Compare values in which arrays and tensors may be, that have no single answer of their own."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return (type(one) is type(other) and len(one) == len(other)
+                and all(_equal(mine, its) for mine, its in zip(one, other, strict=True)))
+    if hasattr(one, 'shape') and hasattr(other, 'shape'):
+        return bool(one.shape == other.shape and (one == other).all())
+    return bool(np.all(one == other))
 
 
 class _Wrapper(_NoSubset):

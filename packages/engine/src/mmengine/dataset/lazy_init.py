@@ -23,9 +23,9 @@ def force_full_init(old_func: Method) -> Method:
 
     @functools.wraps(old_func)
     def wrapper(obj: object, *args: Any, **kwargs: Any) -> Any:
-        if not hasattr(obj, 'full_init'):
-            raise AttributeError(f'{type(obj)} does not have full_init method.')
         if not getattr(obj, '_fully_initialized', False):
+            if not hasattr(obj, 'full_init'):
+                raise AttributeError(f'{type(obj)} does not have full_init method.')
             print_log(f'Attribute `_fully_initialized` is not defined in {type(obj)} or `type(obj)._fully_initialized '
                       f'is False, `full_init` will be called and {type(obj)}._fully_initialized will be set to True',
                       logger='current', level=logging.WARNING)

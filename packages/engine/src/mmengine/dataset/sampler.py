@@ -1,8 +1,8 @@
 """Samplers that divide a data set among processes, and can go on from any position."""
 from __future__ import annotations
 
-import itertools
 import math
+from collections import deque
 from collections.abc import Iterator, Sized
 from typing import Any
 
@@ -14,8 +14,21 @@ from mmengine.dist import sync_random_seed
 from mmengine.registry import DATA_SAMPLERS
 
 
-def _permutation(length: int, generator: torch.Generator) -> list[int]:
-    return torch.randperm(length, generator=generator).tolist()
+def can_seek(sampler: Any) -> bool:
+    """Tell whether a sampler, or batch sampler, has a `seek(position, epoch)` that its iteration goes by.
+
+    A subclass that iterates in its own way, and inherits `seek`, has none.
+    """
+    owners = type(sampler).__mro__
+    seeking = next((owner for owner in owners if 'seek' in vars(owner)), None)
+    iterating = next((owner for owner in owners if '__iter__' in vars(owner)), None)
+    return seeking is not None and iterating is not None and owners.index(seeking) <= owners.index(iterating)
+
+
+def _numbers(positions: torch.Tensor) -> Iterator[int]:
+    """Give the elements of a tensor, without a list of all."""
+    for piece in torch.split(positions, 4096):
+        yield from piece.tolist()
 
 
 @DATA_SAMPLERS.register_module()
@@ -50,12 +63,13 @@ class DefaultSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         length = len(self.dataset)
-        order: Any = range(length)
-        if self.shuffle:
-            order = _permutation(length, torch.Generator().manual_seed(self.seed + self.epoch))
         start, self.start = self.start, 0
-        positions = range(self.rank + start * self.world_size, self.total_size, self.world_size)
-        return (order[position % length] for position in positions)
+        first = min(self.rank + start * self.world_size, self.total_size)
+        positions = torch.arange(first, self.total_size, self.world_size, device='cpu') % length
+        if self.shuffle:
+            generator = torch.Generator().manual_seed(self.seed + self.epoch)
+            positions = torch.randperm(length, generator=generator, device='cpu')[positions]
+        return _numbers(positions)
 
     def __len__(self) -> int:
         """Number of samples of this process in a whole epoch."""
@@ -66,6 +80,10 @@ class DefaultSampler(Sampler[int]):
         if epoch != self.epoch:
             self.start = 0
         self.epoch = epoch
+
+    def seek(self, position: int, epoch: int) -> None:
+        """Let the next iteration go on after so many samples of this process, in an epoch."""
+        self.epoch, self.start = epoch, position
 
     def state_dict(self) -> dict[str, int]:
         """Take seed, epoch and the position that the next iteration begins at.
@@ -105,26 +123,63 @@ class InfiniteSampler(Sampler[int]):
         self.seed: int = sync_random_seed() if seed is None else seed
         self.size = len(dataset)
         self.start = 0
-
-    def _stream(self) -> Iterator[int]:
-        """The stream of all processes from this process's position on."""
-        passes, offset = divmod(self.rank + self.start * self.world_size, self.size)
-        generator = torch.Generator().manual_seed(self.seed)
-        if self.shuffle:
-            # One generator draws the order of all passes; those that are over only move it on.
-            for _ in range(passes):
-                torch.randperm(self.size, generator=generator)
-        while True:
-            order: Any = _permutation(self.size, generator) if self.shuffle else range(self.size)
-            yield from itertools.islice(order, offset, None)
-            offset = 0
+        #: Seed, number and state of the generator at the begin of some of the latest passes.
+        self._marks: deque[tuple[int, int, torch.Tensor]] = deque(maxlen=16)
 
     def __iter__(self) -> Iterator[int]:
         if self.size == 0:
             raise ValueError(f'{type(self).__name__} has nothing to sample from: the data set is empty')
-        for index in itertools.islice(self._stream(), 0, None, self.world_size):
+        for index in self._stream():
             self.start += 1
             yield index
+
+    def _stream(self) -> Iterator[int]:
+        """This process's part of the stream, from its position on."""
+        position = self.start
+        number, offset = self._place(position)
+        generator = self._generator_at(number)
+        while True:
+            self._mark(number, generator)
+            mine = self._order(generator)[offset::self.world_size]
+            yield from _numbers(mine)
+            position += len(mine)
+            done, (number, offset) = number + 1, self._place(position)
+            self._leave_out(number - done, generator)
+
+    def _order(self, generator: torch.Generator) -> torch.Tensor:
+        if not self.shuffle:
+            return torch.arange(self.size, device='cpu')
+        return torch.randperm(self.size, generator=generator, device='cpu')
+
+    def _leave_out(self, passes: int, generator: torch.Generator) -> None:
+        if self.shuffle:
+            for _ in range(passes):
+                self._order(generator)
+
+    def _place(self, position: int) -> tuple[int, int]:
+        """Number of the pass, and place in it, after so many samples of this process."""
+        return divmod(self.rank + position * self.world_size, self.size)
+
+    def _generator_at(self, number: int) -> torch.Generator:
+        """One generator draws the order of all passes: move it from the last mark on, or from the seed."""
+        generator, done = torch.Generator().manual_seed(self.seed), 0
+        mark = self._mark_before(number)
+        if mark is not None:
+            done = mark[1]
+            generator.set_state(mark[2])
+        self._leave_out(number - done, generator)
+        return generator
+
+    def _mark_before(self, number: int) -> tuple[int, int, torch.Tensor] | None:
+        return next((mark for mark in reversed(self._marks) if mark[0] == self.seed and mark[1] <= number), None)
+
+    def _mark(self, number: int, generator: torch.Generator) -> None:
+        while self._marks and (self._marks[-1][0] != self.seed or self._marks[-1][1] > number):
+            self._marks.pop()
+        # Far enough from each other to reach back behind all that a loader draws ahead.
+        last = self._marks[-1][1] if self._marks else 0
+        if (number - last) * self.size >= max(self.size, 4096 * self.world_size):
+            self._marks.append((self.seed, number, generator.get_state()))
 
     def __len__(self) -> int:
         """Size of the data set."""
@@ -133,15 +188,33 @@ class InfiniteSampler(Sampler[int]):
     def set_epoch(self, epoch: int) -> None:
         """Do nothing: the stream has no epochs."""
 
-    def state_dict(self) -> dict[str, int]:
-        """Take seed and position; how far its user is, the user knows: a data loader draws ahead."""
-        return {'seed': self.seed, 'start': self.start}
+    def seek(self, position: int, epoch: int = 0) -> None:
+        """Let the next iteration go on after so many samples of this process; there is one epoch."""
+        self.start = position
 
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+    def state_dict(self) -> dict[str, Any]:
+        """Take seed and position, with what lets another sampler go there without drawing all passes before."""
+        return self.state_at(self.start)
+
+    def state_at(self, position: int) -> dict[str, Any]:
+        """Take the state after so many samples of this process: a data loader draws ahead of those that are used."""
+        state: dict[str, Any] = {'seed': self.seed, 'start': position}
+        mark = self._mark_before(self._place(position)[0]) if self.size else None
+        return state if mark is None else {**state, 'pass': mark[1], 'generator': mark[2]}
+
+    def load_marks(self, state_dict: dict[str, Any]) -> None:
+        """Take from a state what leads to its neighbourhood quickly; seed and position stay."""
+        if 'generator' in state_dict:
+            self._marks.clear()
+            self._marks.append((state_dict['seed'], state_dict['pass'], state_dict['generator'].cpu()))
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Let the next iteration go on from a position.
 
         Args:
-            state_dict: `start`, how many samples of this process have been used; maybe `seed`.
+            state_dict: `start`, how many samples of this process have been used; maybe `seed`, and a `generator` with
+                the number of the `pass` at whose begin it has this state.
         """
         self.start = state_dict.get('start', 0)
         self.seed = state_dict.get('seed', self.seed)
+        self.load_marks(state_dict)

@@ -18,7 +18,9 @@ COLLATE_FUNCTIONS = FUNCTIONS
 
 def worker_init_fn(worker_id: int, num_workers: int, rank: int, seed: int,
                    disable_subprocess_warning: bool = False) -> None:
-    """Seed a worker process of a data loader, differently in each.
+    """Seed a worker process of a data loader, with `num_workers * rank + worker_id + seed`.
+
+    That is for what happens once in a worker: loaders that a runner builds seed it again before each batch.
 
     Args:
         worker_id: Number of the worker.
@@ -66,10 +68,11 @@ def pseudo_collate(data_batch: Sequence[Any]) -> Any:
     """Collate samples without stacking: what is a value in a sample is a list of values in the batch.
 
     Args:
-        data_batch: The samples.
+        data_batch: The samples: any nesting of mappings, tuples, named tuples and lists.
 
     Returns:
-        A container of the structure of a sample.
+        A container of the structure of a sample, with a list of as many values as samples for each value; the values
+        are the same objects.
 
     Raises:
         RuntimeError: Sequences at the same place differ in length.
@@ -81,10 +84,11 @@ def default_collate(data_batch: Sequence[Any]) -> Any:
     """Collate samples, and stack tensors, arrays and numbers to tensors; data elements stay a list.
 
     Args:
-        data_batch: The samples.
+        data_batch: The samples: any nesting of mappings, tuples, named tuples and lists.
 
     Returns:
-        A container of the structure of a sample.
+        A container of the structure of a sample. Tensors and arrays of shape S become one of shape (samples, *S) and
+        the same dtype; floats one of float64, integers one of int64, of shape (samples,); strings stay a list.
 
     Raises:
         RuntimeError: Sequences or tensors at the same place differ in length or shape.

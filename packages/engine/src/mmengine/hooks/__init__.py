@@ -8,6 +8,8 @@ from mmengine.hooks.hook import Hook as Hook
 from mmengine.hooks.iter_timer_hook import IterTimerHook as IterTimerHook
 from mmengine.hooks.logger_hook import LoggerHook as LoggerHook
 from mmengine.hooks.naive_visualization_hook import NaiveVisualizationHook as NaiveVisualizationHook
+from mmengine.hooks.nonfinite_loss_hook import NonFiniteLossError as NonFiniteLossError
+from mmengine.hooks.nonfinite_loss_hook import NonFiniteLossHook as NonFiniteLossHook
 from mmengine.hooks.param_scheduler_hook import ParamSchedulerHook as ParamSchedulerHook
 from mmengine.hooks.profiler_hook import NPUProfilerHook as NPUProfilerHook
 from mmengine.hooks.profiler_hook import ProfilerHook as ProfilerHook

@@ -1,16 +1,24 @@
 """The folder of a run's checkpoints: what is in it, what is removed from it, and what is published."""
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
+import re
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from mmengine.checkpoint.discovery import LAST_CHECKPOINT
 from mmengine.checkpoint.files import read_checkpoint, serialized
-from mmengine.fileio import get_file_backend
+from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.logging import print_log
+
+#: What a file is called while it is written, and after how many seconds without a write it is given up.
+_UNFINISHED = re.compile(r'\..+\.[0-9a-f]{12}\.tmp')
+_ABANDONED = 600
 
 
 class CheckpointFolder:
@@ -57,6 +65,22 @@ class CheckpointFolder:
                       logger='current', level=logging.WARNING)
             return False
         return True
+
+    def remove_all(self, paths: Sequence[str]) -> None:
+        """Remove those of these checkpoints that are in this folder, and say so."""
+        for path in paths:
+            if self.remove(path):
+                print_log(f'The checkpoint {path} is replaced by a newer one and removed', logger='current')
+
+    def sweep(self) -> None:
+        """Remove what writes have left that were killed, if nothing has been written to it for a while."""
+        if not isinstance(getattr(self.backend, 'client', self.backend), LocalBackend):
+            return
+        for file in Path(self.path).glob('.*.tmp'):
+            if _UNFINISHED.fullmatch(file.name):
+                with contextlib.suppress(OSError):  # another rank or run may have been quicker
+                    if time.time() - file.stat().st_mtime > _ABANDONED:
+                        file.unlink()
 
     def publish(self, path: str, keys: Sequence[str], trusted: bool = False) -> str:
         """Write a copy with some of the items only, its hash in its name.

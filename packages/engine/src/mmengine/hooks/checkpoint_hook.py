@@ -10,16 +10,16 @@ from mmengine.dist import is_main_process
 from mmengine.fileio import FileClient, get_file_backend
 from mmengine.hooks.checkpoint_arguments import check_arguments, check_further_arguments
 from mmengine.hooks.checkpoint_best import BestKeeper
-from mmengine.hooks.checkpoint_files import CheckpointFolder, record_last
+from mmengine.hooks.checkpoint_files import CheckpointFolder
+from mmengine.hooks.checkpoint_saver import CheckpointSaver
+from mmengine.hooks.checkpoint_signals import STOP_SIGNALS
 from mmengine.hooks.hook import DATA_BATCH as DATA_BATCH
-from mmengine.hooks.hook import Hook
 from mmengine.hooks.metric_rules import BETTER, WORST
-from mmengine.logging import print_log
 from mmengine.registry import HOOKS
 
 
 @HOOKS.register_module()
-class CheckpointHook(Hook):
+class CheckpointHook(CheckpointSaver):
     """Saves the run as `epoch_<n>.pth` or `iter_<n>.pth`, and as `best_<metric>_epoch_<n>.pth` when a metric is best.
 
     No checkpoint is removed before the one that replaces it is whole, and named by `last_checkpoint`. Whenever a run
@@ -44,6 +44,11 @@ class CheckpointHook(Hook):
         backend_args: Arguments of the storage backend.
         published_keys: Items of the last and the best checkpoints to publish after the training, without all others.
         save_begin: The first epoch or iteration to save; the interval counts from it.
+        async_save: Whether the training goes on while a thread writes, from a copy of the state in memory of its own.
+            The training waits for the copy only; what a write raises ends it at the next one.
+        stop_signals: Names of the signals upon which all ranks end after the same iteration, with a checkpoint of it.
+            Ctrl-C a second time ends at once. They are the process's own again after the training; in a thread and in a
+            notebook they always are.
         **kwargs: Further arguments of the runner's `save_checkpoint`.
     """
 
@@ -60,8 +65,10 @@ class CheckpointHook(Hook):
                  rule: str | list[str] | None = None, greater_keys: str | Sequence[str] | None = None,
                  less_keys: str | Sequence[str] | None = None, file_client_args: dict[str, Any] | None = None,
                  filename_tmpl: str | None = None, backend_args: dict[str, Any] | None = None,
-                 published_keys: str | list[str] | None = None, save_begin: int = 0, **kwargs: Any) -> None:
+                 published_keys: str | list[str] | None = None, save_begin: int = 0, *, async_save: bool = False,
+                 stop_signals: Sequence[str] = STOP_SIGNALS, **kwargs: Any) -> None:
         check_arguments(file_client_args, backend_args, published_keys, save_begin, save_best, rule)
+        super().__init__(filename_tmpl or ('epoch_{}.pth' if by_epoch else 'iter_{}.pth'), async_save, stop_signals)
         self.interval = interval
         self.by_epoch = by_epoch
         self.save_optimizer = save_optimizer
@@ -71,19 +78,13 @@ class CheckpointHook(Hook):
         self.save_last = save_last
         self.save_best = save_best
         self.file_client_args = file_client_args
-        self.filename_tmpl = filename_tmpl or ('epoch_{}.pth' if by_epoch else 'iter_{}.pth')
         self.backend_args = backend_args
         self.published_keys = [published_keys] if isinstance(published_keys, str) else published_keys
         self.save_begin = save_begin
         self.args = kwargs
-        self.last_ckpt: str | None = None
-        self.keep_ckpt_ids: deque[int] = deque()
         self._unit = 'epoch' if by_epoch else 'iter'
         self._base_dir = out_dir
-        self._folder: CheckpointFolder | None = None  # of the running training
         self._saved_step = 0
-        self._dropped: list[int] = []  # taken from `keep_ckpt_ids`, but maybe still on the disk if the run is killed
-        self._outdated: list[str] = []  # were the best, but still named by the checkpoint on the disk
         self._new_best = False
         self._best = BestKeeper(save_best, rule, greater_keys, less_keys) if save_best is not None else None
         if self._best is not None:
@@ -104,16 +105,6 @@ class CheckpointHook(Hook):
         """Whether more or less of each of these metrics is better."""
         return self._best.rules if self._best is not None else []
 
-    # -- what a resumed run has to know -----------------------------------------------------------------------------
-
-    def state_dict(self) -> dict[str, Any]:
-        """Give what to clean up if the run ends before it could do that itself; all else is in the message hub."""
-        return {'dropped': list(self._dropped), 'outdated': list(self._outdated)}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take what an earlier run may have left."""
-        self._dropped, self._outdated = list(state.get('dropped', [])), list(state.get('outdated', []))
-
     # -- the stages -------------------------------------------------------------------------------------------------
 
     def before_train(self, runner: Any) -> None:
@@ -125,9 +116,10 @@ class CheckpointHook(Hook):
         if base != runner.work_dir:
             name = os.path.basename(os.path.normpath(runner.work_dir))
             self.out_dir = str(self.file_backend.join_path(base, name))
-        self._folder = CheckpointFolder(self.out_dir, self.file_backend)
+        self._open(runner, CheckpointFolder(self.out_dir, self.file_backend))
         runner.logger.info(f'Checkpoints will be saved to {self.out_dir}.')
         self._take_up(runner)
+        self._stop.begin(runner)
 
     def after_train_epoch(self, runner: Any) -> None:
         """Save if the epoch is one to save."""
@@ -137,12 +129,23 @@ class CheckpointHook(Hook):
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: DATA_BATCH = None,
                          outputs: dict[str, Any] | None = None) -> None:
-        """Save if the iteration is one to save."""
-        if self.by_epoch:
-            return
-        if self._is_due(runner.iter + 1, runner.max_iters):
+        """Save if the iteration is one to save, or if the training is to end after it."""
+        if not self.by_epoch and self._is_due(runner.iter + 1, runner.max_iters):
             runner.logger.info(f'Saving checkpoint at {runner.iter + 1} iterations')
             self._save_checkpoint(runner)
+        if self._stop.requested and self._stop.is_time(runner.iter + 1):
+            self._save_and_stop(runner, dict(epoch=runner.epoch, iter=runner.iter + 1))
+
+    def before_val(self, runner: Any) -> None:
+        """Remember the random numbers that a validation begins with, unless this point is saved anyway."""
+        if self._folder is not None and self._saved_iter != runner.iter and hasattr(runner, 'collect_rank_states'):
+            self._before_val = runner.collect_rank_states()
+
+    def after_val_iter(self, runner: Any, batch_idx: int, data_batch: DATA_BATCH = None,
+                       outputs: Sequence[Any] | None = None) -> None:
+        """End the training within a validation, which a resumed run does from its begin."""
+        if self._stop.requested and self._stop.is_alone and self._folder is not None:
+            self._save_and_stop(runner, dict(epoch=runner.epoch, iter=runner.iter), self._before_val)
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
         """Save the best checkpoint if this one is."""
@@ -156,6 +159,7 @@ class CheckpointHook(Hook):
 
     def after_val(self, runner: Any) -> None:
         """Write the checkpoint of this step again if a new best was found: all hooks have taken the metrics by now."""
+        self._before_val = None
         if self._folder is not None and self._new_best and self.last_ckpt is not None:
             state = getattr(runner.train_loop, 'state', None)
             if state is not None and hasattr(state, 'validated'):  # a resumed run need not validate once more
@@ -168,9 +172,11 @@ class CheckpointHook(Hook):
         if self.save_last and step > self._saved_step:
             runner.logger.info(f'Saving checkpoint at the end of the training, {self._unit} {step}')
             self._save_checkpoint_with_step(runner, step, meta)
+        self._wait()
         if self.published_keys is not None:
             self._publish(runner)
-        self._folder = None
+        self.close()
+        runner.strategy.background = None
 
     # -- saving -----------------------------------------------------------------------------------------------------
 
@@ -193,43 +199,14 @@ class CheckpointHook(Hook):
         self._save_checkpoint_with_step(runner, step, meta)
 
     def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict[str, int]) -> None:
-        folder = self._open_folder()
-        path = folder.file(self.filename_tmpl.format(step))
+        path = self._open_folder().file(self.filename_tmpl.format(step))
         if self.max_keep_ckpts > 0:
             kept = [*(number for number in self.keep_ckpt_ids if number != step), step]
             self._dropped += kept[:-self.max_keep_ckpts]
             self.keep_ckpt_ids = deque(kept[-self.max_keep_ckpts:], self.max_keep_ckpts)
             runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
-        self.last_ckpt = path
-        runner.message_hub.update_info('last_ckpt', path)
-        self._write(runner, os.path.basename(path), self.save_optimizer, self.save_param_scheduler, meta, self.by_epoch)
-        if is_main_process():
-            record_last(runner.work_dir, path)
+        self._save_regular(runner, path, meta)
         self._saved_step, self._new_best = step, False
-        self._clean_up()
-
-    def _write(self, runner: Any, name: str, optimizer: bool, schedulers: bool, meta: dict[str, int],
-               by_epoch: bool) -> None:
-        if hasattr(runner, 'collect_rank_states'):
-            runner.collect_rank_states()
-        runner.save_checkpoint(self.out_dir, name, self.file_client_args, save_optimizer=optimizer,
-                               save_param_scheduler=schedulers, meta=meta, by_epoch=by_epoch,
-                               backend_args=self.backend_args, **self.args)
-
-    def _clean_up(self) -> None:
-        """Remove what the checkpoint that was just written replaces."""
-        if is_main_process():
-            folder = self._open_folder()
-            # A template without a number has one name for all.
-            needed = {folder.file(self.filename_tmpl.format(number)) for number in self.keep_ckpt_ids}
-            needed.update(path for path in self._best_paths() if path is not None)
-            for path in (folder.file(self.filename_tmpl.format(number)) for number in self._dropped):
-                if path not in needed:
-                    folder.remove(path)
-            for path in self._outdated:
-                if path not in needed and folder.remove(path):
-                    print_log(f'The previous best checkpoint {path} is removed', logger='current')
-        self._dropped, self._outdated = [], []
 
     # -- the best ---------------------------------------------------------------------------------------------------
 
@@ -248,7 +225,7 @@ class CheckpointHook(Hook):
             hub.update_info(self._best.score_key(name), score)
             hub.update_info(self._best.path_key(name), path)
         for name, score, file in improved:
-            self._write(runner, file, False, False, meta, False)
+            self._write(runner, file, False, False, meta)
             runner.logger.info(f'The best checkpoint with {score:0.4f} {name} at {step} {self._unit} is saved to '
                                f'{file}.')
         if improved and self.last_ckpt is None:
@@ -272,17 +249,13 @@ class CheckpointHook(Hook):
 
     # -- around a training ------------------------------------------------------------------------------------------
 
-    def _open_folder(self) -> CheckpointFolder:
-        if self._folder is None:
-            raise RuntimeError(f'{type(self).__name__} saves during a training only: call `before_train` first')
-        return self._folder
-
     def _take_up(self, runner: Any) -> None:
         """Go on with what an earlier run saved; keep fewer checkpoints if the user wants so now."""
         hub, folder = runner.message_hub, self._open_folder()
         self.last_ckpt = folder.find(hub.get_info('last_ckpt'))
-        step, _ = self._finished(runner)
+        step, meta = self._finished(runner)
         self._saved_step = step if self.last_ckpt == folder.file(self.filename_tmpl.format(step)) else 0
+        self._saved_iter = meta['iter'] if self.last_ckpt is not None and folder.holds(self.last_ckpt) else -1
         if self._best is not None:
             best = {name: folder.find(hub.get_info(self._best.path_key(name))) for name in self._best.key_indicators}
             if self._best.is_single:

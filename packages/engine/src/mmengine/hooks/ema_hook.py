@@ -58,6 +58,7 @@ class EMAHook(Hook):
         self.begin_iter = begin_iter
         self.begin_epoch = begin_epoch
         self.enabled_by_epoch = begin_epoch > 0
+        self._is_swapped = False
 
     def before_run(self, runner: Any) -> None:
         """Make the averaged model; a test after a training goes on with that of the training."""
@@ -109,7 +110,8 @@ class EMAHook(Hook):
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Save the average as what is loaded by default."""
         checkpoint['ema_state_dict'] = weights_to_cpu(self.ema_model.state_dict())
-        self._swap_ema_state_dict(checkpoint)
+        if not self._is_swapped:  # a validation that fails is saved from within
+            self._swap_ema_state_dict(checkpoint)
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Take both kinds of weights back where a run is resumed; else begin the average with what is loaded."""
@@ -126,6 +128,7 @@ class EMAHook(Hook):
 
     def _swap_ema_parameters(self) -> None:
         """Exchange the averaged weights and those in training."""
+        self._is_swapped = not self._is_swapped
         with torch.no_grad():
             for average, source in zip(self._averaged(self.ema_model.module), self._averaged(self.src_model),
                                        strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,8 @@ class LoggerHook(Hook):
         self.file_client: FileClient | None = None
         self.file_backend: Any = None
         self._last_batch: int | None = None
+        self._has_warned = False
+        self._ahead: int | None = None
         if out_dir is not None:
             if file_client_args is not None:
                 self.file_client = FileClient.infer_client(file_client_args, out_dir)
@@ -88,19 +91,32 @@ class LoggerHook(Hook):
     def before_train_epoch(self, runner: Any) -> None:
         """Find out once which batch is the last, instead of asking the data loader at each."""
         self._last_batch = self._find_last_batch(runner)
+        self._ahead = None
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: DATA_BATCH = None,
                          outputs: dict[str, Any] | None = None) -> None:
         """Log the iteration if it is one to log."""
-        if (runner.iter + 1) % self.interval_exp_name == 0:
+        done = batch_idx + 1
+        if self._ahead is None:  # iterations of the run before this epoch; to ask the runner each time would show
+            self._ahead = runner.iter - batch_idx
+        if not (self._ahead + done) % self.interval_exp_name:
             runner.logger.info(f'Exp name: {runner.experiment_name}')
-        if (batch_idx + 1) % self.interval:
+        if done % self.interval:
             last = self._find_last_batch(runner) if self._last_batch is None else self._last_batch
             if batch_idx != last:
                 return
         tag, line = runner.log_processor.get_log_after_iter(runner, batch_idx, 'train')
         runner.logger.info(line)
         runner.visualizer.add_scalars(tag, step=runner.iter + 1, file_path=self.json_log_path)
+        if not (self._has_warned or isfinite(tag.get('loss', 0.0))):
+            self._warn_of_loss(runner, tag['loss'])
+
+    def _warn_of_loss(self, runner: Any, loss: float) -> None:
+        self._has_warned = True
+        if not any(type(hook).__name__ == 'NonFiniteLossHook' for hook in runner.hooks):
+            runner.logger.warning(f'The loss is {loss}, and the parameters may be so as well by now: NonFiniteLossHook '
+                                  f'among custom_hooks tells the iteration and the samples, and can stop the training '
+                                  f"(action='stop') or leave such batches out (action='skip')")
 
     def _find_last_batch(self, runner: Any) -> int:
         """Give the index of the last batch if it is to be logged whatever the interval, else -1."""

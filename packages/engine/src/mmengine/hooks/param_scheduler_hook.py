@@ -22,7 +22,8 @@ class ParamSchedulerHook(Hook):
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: DATA_BATCH = None,
                          outputs: dict[str, Any] | None = None) -> None:
         """Step the schedulers that count iterations."""
-        for scheduler in _schedulers(runner):
+        schedulers = runner.param_schedulers
+        for scheduler in schedulers if type(schedulers) is list else _schedulers(runner):
             if not scheduler.by_epoch and getattr(scheduler, 'need_val_args', False) is not True:
                 scheduler.step()
 

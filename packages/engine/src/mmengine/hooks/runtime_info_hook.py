@@ -1,12 +1,17 @@
 """Tell the message hub where a run stands, and hand it learning rates, losses and metrics."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
+
+import torch
 
 from mmengine.hooks.hook import DATA_BATCH as DATA_BATCH
 from mmengine.hooks.hook import Hook
 from mmengine.hooks.metric_rules import as_number, is_scalar
+from mmengine.logging import MessageHub
+from mmengine.optim.optimizer.base import BaseOptimWrapper
 from mmengine.registry import HOOKS
 from mmengine.utils import get_git_hash
 from mmengine.version import __version__
@@ -40,6 +45,13 @@ class RuntimeInfoHook(Hook):
 
     priority = 'VERY_HIGH'
     last_loop_stage: str | None = None
+    _set_iter: Callable[[int], None]
+
+    def __init__(self) -> None:
+        self._hub: Any = None
+        self._wrapper: Any = None
+        self._add_rate: Callable[[float], None] | None = None
+        self._adders: dict[str, Callable[[Any], None]] = {}
 
     def before_run(self, runner: Any) -> None:
         """Record what the run is."""
@@ -62,6 +74,7 @@ class RuntimeInfoHook(Hook):
 
     def before_train_epoch(self, runner: Any) -> None:
         """Record the epoch."""
+        self._hub = None  # whoever changed the hub since: the histories are looked up anew
         runner.message_hub.update_info('epoch', runner.epoch)
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: DATA_BATCH = None) -> None:
@@ -70,9 +83,29 @@ class RuntimeInfoHook(Hook):
         Raises:
             AssertionError: The optimizer wrapper gives its learning rates in another form than a dict of lists.
         """
-        hub = runner.message_hub
-        hub.update_info('iter', runner.iter)
-        rates = runner.optim_wrapper.get_lr()
+        wrapper = runner.optim_wrapper
+        if runner.message_hub is not self._hub or wrapper is not self._wrapper:
+            self._get_ready(runner.message_hub, wrapper)
+        self._set_iter(runner.iter)
+        if self._add_rate is not None:
+            rate = wrapper.optimizer.param_groups[0]['lr']
+            if type(rate) is float:
+                self._add_rate(rate)
+                return
+        self._record_rates(runner.message_hub, wrapper.get_lr())
+
+    def _get_ready(self, hub: Any, wrapper: Any) -> None:
+        """Look up once what each iteration needs: with a small network, each call and each look-up shows."""
+        self._hub, self._wrapper, self._adders = hub, wrapper, {}
+        is_real = isinstance(hub, MessageHub)
+        self._set_iter = hub.info_setter('iter') if is_real else partial(hub.update_info, 'iter')
+        is_usual = getattr(type(wrapper), 'get_lr', None) is BaseOptimWrapper.get_lr and 'get_lr' not in vars(wrapper)
+        self._add_rate = None
+        if is_usual and wrapper.base_param_settings is None and is_real:
+            self._add_rate = hub.appender(_TRAIN['lr'])
+
+    @staticmethod
+    def _record_rates(hub: Any, rates: Any) -> None:
         if not isinstance(rates, dict):
             raise AssertionError('`runner.optim_wrapper.get_lr()` should return a dict of lists of learning rates, '
                                  f'one per parameter group, but got {rates!r}')
@@ -82,10 +115,17 @@ class RuntimeInfoHook(Hook):
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: DATA_BATCH = None,
                          outputs: dict[str, Any] | None = None) -> None:
         """Record the losses, unread."""
-        if outputs is not None:
-            update = runner.message_hub.update_scalar
-            for name, value in outputs.items():
-                update(_TRAIN[name], value)
+        if outputs is None:
+            return
+        hub = runner.message_hub
+        adders = self._adders if hub is self._hub else {}
+        for name, value in outputs.items():
+            add = adders.get(name)
+            if add is not None and type(value) is torch.Tensor and not value.dim():
+                add(value)
+            else:
+                hub.update_scalar(_TRAIN[name], value)
+                adders[name] = hub.get_scalar(_TRAIN[name]).update
 
     def before_val(self, runner: Any) -> None:
         """Record that a validation runs, within a training or by itself."""

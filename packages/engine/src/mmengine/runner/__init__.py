@@ -11,6 +11,10 @@ from mmengine.runner.activation_checkpointing import (
 )
 from mmengine.runner.amp import autocast as autocast
 from mmengine.runner.base_loop import BaseLoop as BaseLoop
+from mmengine.runner.checkpoint import get_deprecated_model_names as get_deprecated_model_names
+from mmengine.runner.checkpoint import get_external_models as get_external_models
+from mmengine.runner.checkpoint import get_mmcls_models as get_mmcls_models
+from mmengine.runner.checkpoint import get_torchvision_models as get_torchvision_models
 from mmengine.runner.checkpoint import save_checkpoint as save_checkpoint
 from mmengine.runner.eval_loops import TestLoop as TestLoop
 from mmengine.runner.eval_loops import ValLoop as ValLoop

@@ -50,6 +50,29 @@ class FlexibleRunner(Runner):
             default_scope, randomness, experiment_name, cfg, strategy=strategy,
             trust_checkpoint=trust_checkpoint)
 
+    def build_strategy(self, strategy: BaseStrategy | _Cfg | None = None, launcher: str | None = None,
+                       randomness: _Cfg | None = None, env_cfg: _Cfg | None = None, experiment_name: str | None = None,
+                       log_level: str | None = None, **defaults: Any) -> BaseStrategy:
+        """Build what carries the run; what is given by its name here goes before the same in `defaults`.
+
+        Args:
+            strategy: A strategy or its config; by default one for a single device, or DDP where ranks were launched.
+            launcher: What started the ranks.
+            randomness: `seed`, `diff_rank_seed`, `deterministic`.
+            env_cfg: `cudnn_benchmark`, `mp_cfg`, `dist_cfg`, `resource_limit` of the process.
+            experiment_name: Name of the run.
+            log_level: Level of the logger.
+            **defaults: Arguments of the strategy, unless its config has them.
+        """
+        environment = {'launcher': launcher, 'randomness': randomness, **(env_cfg or {})}
+        given = {name: value for name, value in environment.items() if value is not None}
+        defaults['env_kwargs'] = {**(defaults.get('env_kwargs') or {}), **given}
+        if experiment_name is not None:
+            defaults['experiment_name'] = experiment_name
+        if log_level is not None:
+            defaults['log_kwargs'] = {**(defaults.get('log_kwargs') or {}), 'log_level': log_level}
+        return super().build_strategy(strategy, **defaults)
+
     def _prepare_training(self) -> None:
         self._prepare_evaluation()
         super()._prepare_training()

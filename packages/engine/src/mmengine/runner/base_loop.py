@@ -6,6 +6,8 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
+from mmengine.runner.exact_loader import end_workers, exact
+
 
 class BaseLoop(metaclass=ABCMeta):
     """Runs over a data loader.
@@ -21,10 +23,14 @@ class BaseLoop(metaclass=ABCMeta):
 
     def _build_dataloader(self, dataloader: Any) -> Any:
         if not isinstance(dataloader, dict):
-            return dataloader
+            return exact(dataloader)
         # Each rank draws its own numbers in the workers unless the run asks for the same on all.
         diff_rank_seed = self._runner._randomness_cfg.get('diff_rank_seed', False)
         return self._runner.build_dataloader(dataloader, seed=self._runner.seed, diff_rank_seed=diff_rank_seed)
+
+    def close(self) -> None:
+        """End the workers that the loader keeps; they start again when it is used again."""
+        end_workers(self.dataloader)
 
     @property
     def runner(self) -> Any:

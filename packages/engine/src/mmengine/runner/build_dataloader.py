@@ -13,6 +13,7 @@ from mmengine.dist import get_rank, get_world_size
 from mmengine.interfaces import origin_of
 from mmengine.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
 from mmengine.registry.miss import explain_miss
+from mmengine.runner.exact_loader import ExactDataLoader, exact
 from mmengine.utils.suggest import did_you_mean
 
 _ARGUMENTS = tuple(inspect.signature(DataLoader.__init__).parameters)[1:]
@@ -35,7 +36,7 @@ def build_dataloader(dataloader: DataLoader[Any] | dict[str, Any], seed: int | N
         TypeError: An argument is unknown or of a wrong type.
     """
     if isinstance(dataloader, DataLoader):
-        return dataloader
+        return exact(dataloader)  # type: ignore[no-any-return]  # the same
     _check_names(dataloader)
     cfg = copy.deepcopy(dataloader)
     dataset = _build_dataset(cfg)
@@ -44,8 +45,8 @@ def build_dataloader(dataloader: DataLoader[Any] | dict[str, Any], seed: int | N
     if not cfg.get('num_workers'):  # what torch takes for a mistake without workers says nothing about the data
         cfg.pop('persistent_workers', None)
         cfg.pop('prefetch_factor', None)
-    return DataLoader(dataset=dataset, sampler=None if batch_sampler is not None else sampler,
-                      batch_sampler=batch_sampler, collate_fn=build_collate(cfg), worker_init_fn=init, **cfg)
+    return ExactDataLoader(dataset=dataset, sampler=None if batch_sampler is not None else sampler,
+                           batch_sampler=batch_sampler, collate_fn=build_collate(cfg), worker_init_fn=init, **cfg)
 
 
 def _check_names(cfg: dict[str, Any]) -> None:

@@ -13,6 +13,14 @@ from mmengine.checkpoint.loader import load_checkpoint as load_checkpoint
 from mmengine.checkpoint.loader import load_from_ceph as load_from_ceph
 from mmengine.checkpoint.loader import load_from_http as load_from_http
 from mmengine.checkpoint.loader import load_from_local as load_from_local
+from mmengine.checkpoint.model_zoo import get_deprecated_model_names as get_deprecated_model_names
+from mmengine.checkpoint.model_zoo import get_external_models as get_external_models
+from mmengine.checkpoint.model_zoo import get_mmcls_models as get_mmcls_models
+from mmengine.checkpoint.model_zoo import get_torchvision_models as get_torchvision_models
+from mmengine.checkpoint.model_zoo import load_from_mmcls as load_from_mmcls
+from mmengine.checkpoint.model_zoo import load_from_openmmlab as load_from_openmmlab
+from mmengine.checkpoint.model_zoo import load_from_pavi as load_from_pavi
+from mmengine.checkpoint.model_zoo import load_from_torchvision as load_from_torchvision
 from mmengine.checkpoint.state_dict import get_state_dict as get_state_dict
 from mmengine.checkpoint.state_dict import load_state_dict as load_state_dict
 from mmengine.checkpoint.state_dict import weights_to_cpu as weights_to_cpu

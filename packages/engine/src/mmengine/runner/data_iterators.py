@@ -1,48 +1,38 @@
 """Iterators over a data loader that can start in the middle, so that a resumed run sees the next batch."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from torch.utils.data import BatchSampler, DataLoader, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset
 
-from mmengine.dataset.loader_samplers import samplers_of, set_epoch
+from mmengine.dataset.loader_samplers import set_epoch
 from mmengine.logging import print_log
-
-
-def seeded_sampler(dataloader: DataLoader[Any]) -> Any:
-    """Give the sampler of a loader, or of its batch sampler, that draws an order from a seed; None if neither does."""
-    return next((sampler for sampler in samplers_of(dataloader) if hasattr(sampler, 'seed')), None)
+from mmengine.runner.exact_loader import ExactDataLoader
+from mmengine.runner.loader_state import is_stateful
 
 
 def batches_from(dataloader: DataLoader[Any], start: int, epoch: int = 0) -> Iterator[Any]:
     """Iterate over a loader from batch `start` on.
 
-    A sampler that can seek (`load_state_dict`) is asked to, and no data are loaded for what is left out. With any
-    other sampler the batches before are loaded and dropped.
+    No data are read for what is left out. Only where samples come as a stream (`IterableDataset`), or from a loader of
+    an own kind, the batches before are loaded and dropped; a loader with `load_state_dict` is there already.
 
     Args:
         dataloader: The loader.
         start: How many batches to leave out.
         epoch: The epoch that the batches belong to.
     """
-    if start == 0:
+    if start == 0 or is_stateful(dataloader):
         return iter(dataloader)
-    if _can_seek(dataloader):
-        sampler: Any = dataloader.sampler
-        sampler.load_state_dict({'epoch': epoch, 'start': start * int(dataloader.batch_size or 1)})
-        return iter(dataloader)
-    print_log(f'The sampler {type(dataloader.sampler).__name__} cannot seek: {start} batches are loaded again to get '
-              f'to where the checkpoint was written', logger='current')
+    if isinstance(dataloader, ExactDataLoader) and not isinstance(dataloader.dataset, IterableDataset):
+        return dataloader.iter_from(start, epoch)
+    print_log(f'{type(dataloader).__name__} of {type(dataloader.dataset).__name__} cannot begin in the middle: {start} '
+              f'batches are loaded again to get to where the checkpoint was written', logger='current')
     iterator = iter(dataloader)
     for _ in range(start):
-        next(iterator)
+        next(iterator, None)
     return iterator
-
-
-def _can_seek(dataloader: DataLoader[Any]) -> bool:
-    return (type(dataloader.batch_sampler) is BatchSampler and not isinstance(dataloader.dataset, IterableDataset)
-            and hasattr(dataloader.sampler, 'load_state_dict'))
 
 
 class _InfiniteDataloaderIterator:
@@ -50,12 +40,22 @@ class _InfiniteDataloaderIterator:
 
     Args:
         dataloader: The loader.
+        before_pass: Called before it is started over.
     """
 
-    def __init__(self, dataloader: DataLoader[Any]) -> None:
+    def __init__(self, dataloader: DataLoader[Any], before_pass: Callable[[], Any] = lambda: None) -> None:
         self._dataloader = dataloader
+        self._before_pass = before_pass
         self._iterator: Iterator[Any] | None = None
         self._epoch = 0
+        self._given = 0
+        #: Where a loader that does not know its length is sent: number of the pass, and batches of it.
+        self.place_to_resume: tuple[int, int] | None = None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Number of the running pass, and how many of its batches have been given."""
+        return self._epoch, self._given
 
     def __iter__(self) -> _InfiniteDataloaderIterator:
         return self
@@ -64,15 +64,30 @@ class _InfiniteDataloaderIterator:
         if self._iterator is None:
             self._iterator = iter(self._dataloader)
         try:
-            return next(self._iterator)
+            batch = next(self._iterator)
         except StopIteration:
-            self._epoch += 1
-            set_epoch(self._dataloader, self._epoch)
-            self._iterator = iter(self._dataloader)
-            return next(self._iterator)
+            batch = self._first_of_next_pass()
+        self._given += 1
+        return batch
+
+    def _first_of_next_pass(self) -> Any:
+        self._epoch, self._given = self._epoch + 1, 0
+        set_epoch(self._dataloader, self._epoch)
+        self._before_pass()
+        # The workers of the last pass have ended before others start: a fork in between is what used to hang.
+        self._iterator = None
+        self._iterator = iter(self._dataloader)
+        return next(self._iterator)
 
     def __len__(self) -> int:
         return len(self._dataloader)
+
+    def close(self) -> None:
+        """End the workers now; the next batch would be the first of a new pass.
+
+        Left to the garbage collector, the queues may be gone before the workers are told, and each is waited for.
+        """
+        self._iterator = None
 
     def seek(self, batches: int, endless: bool) -> None:
         """Go to where `batches` were given out, counted from the very first.
@@ -81,12 +96,17 @@ class _InfiniteDataloaderIterator:
             batches: How many batches lie behind.
             endless: Whether the sampler never ends, so that everything is one pass.
         """
-        if endless:
-            self._iterator = batches_from(self._dataloader, batches)
-            return
-        self._epoch, start = divmod(batches, len(self._dataloader))
-        if batches and start == 0:  # the end of a pass is only noticed by asking for one batch more
-            self._epoch, start = self._epoch - 1, len(self._dataloader)
+        self._epoch, start = (0, batches) if endless else self._place_of(batches)
         if self._epoch:
             set_epoch(self._dataloader, self._epoch)
+        self._given = start
         self._iterator = batches_from(self._dataloader, start, self._epoch)
+
+    def _place_of(self, batches: int) -> tuple[int, int]:
+        try:
+            epoch, start = divmod(batches, len(self._dataloader))
+        except TypeError:  # a stream
+            return self.place_to_resume or (0, batches)
+        if batches and start == 0:  # the end of a pass is only noticed by asking for one batch more
+            return epoch - 1, len(self._dataloader)
+        return epoch, start

@@ -1,7 +1,6 @@
 """The hooks of a runner in the order of their priorities, and who is called at which stage."""
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from mmengine.interfaces import STAGES, Hook, triggered_stages
@@ -19,15 +18,20 @@ DEFAULT_HOOKS: dict[str, dict[str, Any]] = {
 }
 
 
-class HookList:
-    """Keeps hooks sorted, and finds the methods of a stage once instead of at every call.
+#: The stages whose list is made once and not at every call.
+_EACH_ITER = frozenset(stage for stage in STAGES if stage.endswith('_iter'))
 
-    A runner without work at a stage thereby pays nothing for its hooks there.
+
+class HookList:
+    """Keeps hooks sorted, and finds those with work at a stage once instead of at every call.
+
+    A runner without work at a stage thereby pays nothing for its hooks there. A method that is put on a hook afterwards
+    is called from then on where the hook had work at this stage before; else from the next epoch on.
     """
 
     def __init__(self) -> None:
         self.hooks: list[Any] = []
-        self._methods: dict[str, list[Callable[..., Any]]] = {}
+        self._table: dict[str, list[Any]] = {}
         self._known: list[Any] = []
 
     def register(self, hook: Any, priority: str | int | Priority | None = None) -> None:
@@ -55,14 +59,14 @@ class HookList:
             index -= 1
         self.hooks.insert(index, hook)
 
-    def methods(self, stage: str) -> list[Callable[..., Any]]:
-        """List the bound methods to call at a stage; for a stage of a custom loop, those that have its name."""
-        if self._known != self.hooks:  # also where somebody changed the list by hand
+    def at(self, stage: str) -> list[Any]:
+        """List the hooks to call at a stage; for a stage of a custom loop, those with a method of its name."""
+        if self._known != self.hooks or stage not in _EACH_ITER:  # also where somebody changed the list by hand
             self._known = list(self.hooks)
-            self._methods = {}
-        found = self._methods.get(stage)
+            self._table = {}
+        found = self._table.get(stage)
         if found is None:
-            found = self._methods[stage] = [getattr(hook, stage) for hook in self.hooks if _has(hook, stage)]
+            found = self._table[stage] = [hook for hook in self.hooks if _has(hook, stage)]
         return found
 
     def info(self) -> str:

@@ -21,8 +21,14 @@ from mmengine.dist import master_only
 from mmengine.model.efficient_conv_bn_eval import turn_on_efficient_conv_bn_eval
 from mmengine.registry import RUNNERS, DefaultScope
 from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
+from mmengine.runner.base_loop import BaseLoop
+from mmengine.runner.eval_loops import TestLoop as TestLoop  # these three: upstream's path of them
+from mmengine.runner.eval_loops import ValLoop as ValLoop
+from mmengine.runner.failure_notes import note_metric
 from mmengine.runner.hook_list import HookList
+from mmengine.runner.legacy_log_config import translate_log_config
 from mmengine.runner.runner_state import RunnerState
+from mmengine.runner.train_loops import EpochBasedTrainLoop as EpochBasedTrainLoop
 from mmengine.visualization import Visualizer
 from mmengine.visualization.redact import redact
 
@@ -186,6 +192,7 @@ class Runner(RunnerState):
             KeyError: `model` or `work_dir` is missing.
         """
         cfg = copy.deepcopy(cfg)
+        translate_log_config(cfg)
         for name in ('model', 'work_dir'):
             if cfg.get(name) is None:
                 file = getattr(cfg, 'filename', None)
@@ -301,19 +308,39 @@ class Runner(RunnerState):
         for manager in (self.default_scope, self.logger, self.message_hub, self.visualizer):
             manager.make_current()
         try:
-            yield
-        except (KeyboardInterrupt, SystemExit):
-            if mode == 'train':
+            try:
+                yield
+            finally:  # before hooks let go of signals: one that a worker has got would end it from outside
+                self._end_workers()
+        except (KeyboardInterrupt, SystemExit) as ended:
+            if mode == 'train' and not ended.args:  # with a text it comes from a hook, which saved and said so
                 self.logger.warning(self._how_to_resume('Training was interrupted'))
             self._close('aborted')
             raise
         except Exception as error:
-            if mode == 'train' and self.iter:
-                self.logger.error(self._how_to_resume(f'Training stopped by {type(error).__name__}: {error}'))
+            note_metric(error, self)
+            if mode == 'train':
+                self._rescue()
+                if self.iter:
+                    self.logger.error(self._how_to_resume(f'Training stopped by {type(error).__name__}: {error}'))
             self._close('failed')
             raise
         finally:
             self.logger.close()
+
+    def _end_workers(self) -> None:
+        for loop in (self._train_loop, self._val_loop, self._test_loop):
+            if isinstance(loop, BaseLoop):
+                loop.close()
+
+    def _rescue(self) -> None:
+        """Let hooks save what the failure of a validation would lose."""
+        for hook in self.hooks:
+            try:
+                if hasattr(hook, 'rescue'):
+                    hook.rescue(self)
+            except Exception as error:  # the error that ended the run is the one to raise
+                self.logger.error(f'{type(hook).__name__} could not save the run: {type(error).__name__}: {error}')
 
     def _close(self, status: str) -> None:
         """End what a run that did not come to its end leaves open: trackers, and hooks that have a `close`."""

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from mmengine._strategy import BaseStrategy
 from mmengine._strategy.build import scale_learning_rate
+from mmengine._strategy.environment import set_up_process
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import EVALUATOR, LOG_PROCESSORS, LOOPS, STRATEGIES, VISUALIZERS
@@ -44,6 +45,14 @@ class RunnerBuilders(RunnerViews):
                 else dict(type='SingleDeviceStrategy')
         built: BaseStrategy = STRATEGIES.build(strategy, default_args=defaults)
         return built
+
+    def setup_env(self, env_cfg: dict[str, Any]) -> None:
+        """Set what holds for the whole process, as was done when the runner was made.
+
+        Args:
+            env_cfg: `cudnn_benchmark`, `mp_cfg`, `dist_cfg`, `resource_limit`.
+        """
+        set_up_process(self.launcher, **env_cfg)
 
     def build_logger(self, log_level: int | str = 'INFO', log_file: str | None = None, **kwargs: Any) -> MMLogger:
         """Build the logger of the run; by default it writes to `log_dir/TIMESTAMP.log` as well."""

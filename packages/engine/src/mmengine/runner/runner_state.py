@@ -6,12 +6,17 @@ from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from typing import Any
 
-from mmengine.checkpoint import BrokenCheckpointError, find_latest_checkpoint, older_checkpoints
+from torch import nn
+
+from mmengine.checkpoint import find_whole_checkpoint
 from mmengine.checkpoint.files import MapLocation
-from mmengine.dist import all_gather_object, is_main_process
+from mmengine.checkpoint.wrappers import unwrap
+from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
 from mmengine.fileio import FileClient, join_path
 from mmengine.runner.base_loop import BaseLoop
+from mmengine.runner.failure_notes import note_hook
 from mmengine.runner.plain import plain
+from mmengine.runner.rank_buffers import load_own_buffers, own_buffers
 from mmengine.runner.runner_builders import RunnerBuilders
 from mmengine.utils import get_git_hash
 from mmengine.version import __version__
@@ -34,8 +39,13 @@ class RunnerState(RunnerBuilders):
 
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         """Call the stage `fn_name` of every hook that has it, in the order of their priorities."""
-        for method in self._hook_list.methods(fn_name):
-            method(self, **kwargs)
+        hook = None
+        try:
+            for hook in self._hook_list.at(fn_name):
+                getattr(hook, fn_name)(self, **kwargs)
+        except Exception as error:
+            note_hook(error, self, hook, fn_name, kwargs)
+            raise
 
     # -- saving -----------------------------------------------------------------------------------------------------
 
@@ -105,18 +115,33 @@ class RunnerState(RunnerBuilders):
                 seen[name] = seen.get(name, 0) + 1
                 yield (name if seen[name] == 1 else f'{name}_{seen[name]}'), hook
 
-    def collect_rank_states(self) -> None:
+    def collect_rank_states(self, states: list[Any] | None = None) -> list[Any]:
         """Bring the state of every rank's random generators together, for a checkpoint written right after.
 
         All ranks must call it at the same point. Without it a checkpoint holds the state of rank 0 alone.
+
+        Args:
+            states: What an earlier call gave at a point that the checkpoint is to be of; then nothing is collected.
+
+        Returns:
+            The states.
         """
-        self._rank_states = (self.iter, all_gather_object(self._rank_state()))
+        collected: list[Any] = states if states is not None else all_gather_object(
+            {**self._rank_state(), 'buffers': own_buffers(self._modules_with_buffers())})
+        self._rank_states = (self.iter, collected)
+        return collected
 
     def _rank_state(self) -> dict[str, Any]:
         state = getattr(self.train_loop, 'state', None)
         progress = getattr(self.optim_wrapper, 'progress_state', None)
         return {**(state.rank_state() if state is not None else {}),
                 'optimizer': progress() if progress is not None else None}
+
+    def _modules_with_buffers(self) -> dict[str, nn.Module]:
+        """Name the model, and the average that a hook keeps beside it."""
+        averages = [getattr(hook, 'ema_model', None) for hook in self.hooks]
+        return {'model': unwrap(self.model), **{f'average_{index}': module for index, module in enumerate(averages)
+                                                if isinstance(module, nn.Module)}}
 
     def _states_of_ranks(self) -> list[Any]:
         collected, self._rank_states = self._rank_states, None
@@ -151,7 +176,7 @@ class RunnerState(RunnerBuilders):
             return
         source = self._resume if isinstance(self._resume, str) else self._load_from
         if self._resume and source is None:
-            source = find_latest_checkpoint(self.work_dir)
+            source = self._newest_checkpoint()
             if source is None:
                 self.logger.info(f'There is no checkpoint to resume from in {self.work_dir}: training starts anew')
                 return
@@ -160,25 +185,43 @@ class RunnerState(RunnerBuilders):
             self.resume(source) if self._resume else self.load_checkpoint(source)
             self._has_loaded = True
 
+    def _newest_checkpoint(self) -> str | None:
+        """Find the newest whole checkpoint of `work_dir`: rank 0 looks, so that all ranks take the same."""
+        answer: list[Any] = [None]
+        if is_main_process():
+            try:
+                answer = [find_whole_checkpoint(self.work_dir, trusted=self.strategy.trust_checkpoint)]
+            except Exception as error:  # the other ranks wait for an answer: they get the error as well
+                answer = [error]
+        broadcast_object_list(answer)
+        if isinstance(answer[0], Exception):
+            raise answer[0]
+        source, problems = answer[0]
+        if problems:
+            self.logger.warning('\n'.join([*problems, f'The newest whole checkpoint is taken instead: {source}']))
+        return source  # type: ignore[no-any-return]  # as find_whole_checkpoint gives it
+
     def resume(self, filename: str, resume_optimizer: bool = True, resume_param_scheduler: bool = True,
                map_location: MapLocation = 'default') -> None:
         """Take the whole state of a run from a checkpoint.
-
-        If the file is not whole, the newest whole one beside it is taken, with a warning.
 
         Args:
             filename: Path, URL or URI of the checkpoint.
             resume_optimizer: Whether the optimizer's state is taken.
             resume_param_scheduler: Whether the schedulers' state is taken.
             map_location: Where tensors go, as in `torch.load`; `'default'` is this rank's device.
+
+        Raises:
+            BrokenCheckpointError: The file is not whole.
         """
         self._resume = True  # hooks ask whether the run goes on or only its weights were loaded
         if isinstance(self.optim_wrapper, dict):
             self.optim_wrapper = self.build_optim_wrapper(self.optim_wrapper)
         if self.param_schedulers is not None and not self._schedulers_are_built():
             self.param_schedulers = self.build_param_scheduler(self.param_schedulers)
-        checkpoint = self._resume_whole(filename, resume_optimizer=resume_optimizer,
-                                        resume_param_scheduler=resume_param_scheduler, map_location=map_location)
+        checkpoint = self.strategy.resume(filename, resume_optimizer=resume_optimizer,
+                                          resume_param_scheduler=resume_param_scheduler, map_location=map_location,
+                                          callback=partial(self.call_hook, 'after_load_checkpoint'))
         self._take_seed(checkpoint['meta'].get('seed'))
         self._compare_dataset_meta(checkpoint['meta'].get('dataset_meta'))
         if 'message_hub' in checkpoint:
@@ -195,20 +238,6 @@ class RunnerState(RunnerBuilders):
     def _schedulers_are_built(self) -> bool:
         built = getattr(self.strategy, 'param_schedulers', None)
         return built is not None and built is self.param_schedulers
-
-    def _resume_whole(self, filename: str, **options: Any) -> dict[str, Any]:
-        callback = partial(self.call_hook, 'after_load_checkpoint')
-        try:
-            return self.strategy.resume(filename, callback=callback, **options)
-        except BrokenCheckpointError as broken:
-            for candidate in older_checkpoints(filename):
-                try:
-                    checkpoint = self.strategy.resume(candidate, callback=callback, **options)
-                except (BrokenCheckpointError, KeyError):  # not whole either, or weights without a run
-                    continue
-                self.logger.warning(f'{broken}. The newest whole checkpoint is taken instead: {candidate}')
-                return checkpoint
-            raise
 
     def _take_seed(self, seed: int | None) -> None:
         own = self._randomness_cfg.get('seed')
@@ -243,6 +272,7 @@ class RunnerState(RunnerBuilders):
         own = states[self.rank] or {}
         if own.get('optimizer') is not None and hasattr(self.optim_wrapper, 'load_progress_state'):
             self.optim_wrapper.load_progress_state(own['optimizer'])
+        load_own_buffers(self._modules_with_buffers(), own.get('buffers') or {})
         if hasattr(loop, 'load_position'):
             loop.load_position(meta['epoch'], meta['iter'], checkpoint.get('loop'), own)
         elif isinstance(loop, BaseLoop):

@@ -175,12 +175,14 @@ class RunnerViews:
     @property
     def epoch(self) -> int:
         """Index of the running epoch, from 0; always 0 in training by iterations."""
-        return self._train_loop.epoch if isinstance(self._train_loop, BaseLoop) else 0  # type: ignore[attr-defined]
+        loop = self._train_loop
+        return 0 if loop is None or isinstance(loop, dict) else loop.epoch
 
     @property
     def iter(self) -> int:
         """Index of the running iteration over the whole run, from 0."""
-        return self._train_loop.iter if isinstance(self._train_loop, BaseLoop) else 0  # type: ignore[attr-defined]
+        loop = self._train_loop
+        return 0 if loop is None or isinstance(loop, dict) else loop.iter
 
     @property
     def max_epochs(self) -> int | None:
@@ -191,8 +193,10 @@ class RunnerViews:
     @property
     def max_iters(self) -> int | None:
         """Iterations in all, None without training; None too while an epoch-based loop is not built."""
-        value: int | None = self._of_train_loop('max_iters')
-        return value
+        loop = self._train_loop
+        if loop is None or isinstance(loop, dict):
+            return None if loop is None else loop.get('max_iters')
+        return loop.max_iters  # type: ignore[no-any-return]  # loops are built by registries
 
     @property
     def val_interval(self) -> int | None:
@@ -208,6 +212,7 @@ class RunnerViews:
 
     def _of_train_loop(self, name: str, default: Any = None) -> Any:
         # A hook may ask before the loop is built: then the config answers.
-        if isinstance(self._train_loop, BaseLoop):
-            return getattr(self._train_loop, name)
-        return None if self._train_loop is None else self._train_loop.get(name, default)
+        loop = self._train_loop
+        if isinstance(loop, dict):
+            return loop.get(name, default)
+        return None if loop is None else getattr(loop, name)

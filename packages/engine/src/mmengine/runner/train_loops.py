@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 from torch.utils.data import DataLoader
@@ -11,8 +12,9 @@ from mmengine.dataset.loader_samplers import samplers_of
 from mmengine.logging import print_log
 from mmengine.registry import LOOPS
 from mmengine.runner.base_loop import BaseLoop
-from mmengine.runner.data_iterators import _InfiniteDataloaderIterator, batches_from, seeded_sampler
+from mmengine.runner.data_iterators import _InfiniteDataloaderIterator, batches_from
 from mmengine.runner.intervals import ValInterval
+from mmengine.runner.loader_state import load_order_state, order_state
 from mmengine.runner.train_state import ResumePoint, TrainState
 
 
@@ -40,7 +42,7 @@ class TrainLoop(BaseLoop):
         self.val_interval = val_interval
         #: A hook that sets it ends the training after the running epoch or iteration.
         self.stop_training = False
-        self.state = TrainState()
+        self.state = TrainState(self.dataloader)
         self._intervals = ValInterval(val_interval, maximum, dynamic_intervals)
         metainfo = getattr(self.dataloader.dataset, 'metainfo', None)
         if metainfo is not None:
@@ -49,15 +51,11 @@ class TrainLoop(BaseLoop):
             print_log(f'Dataset {type(self.dataloader.dataset).__name__} has no metainfo. ``dataset_meta`` in '
                       f'visualizer will be None.', logger='current', level=30)
 
-    @property
-    def epoch(self) -> int:
-        """Index of the running epoch, from 0."""
-        return self._epoch
-
-    @property
-    def iter(self) -> int:
-        """Index of the running iteration over the whole run, from 0."""
-        return self._iter
+    # Hooks ask for these several times per iteration: without a frame of Python's they cost a third.
+    epoch = property(attrgetter('_epoch'), doc='Index of the running epoch, from 0.')
+    iter = property(attrgetter('_iter'), doc='Index of the running iteration over the whole run, from 0.')
+    max_epochs = property(attrgetter('_max_epochs'), doc='Epochs in all; 1 where the loop counts iterations.')
+    max_iters = property(attrgetter('_max_iters'), doc='Iterations in all.')
 
     def epoch_length(self) -> int | None:
         """Tell the batches per epoch, None for a stream without a length."""
@@ -69,7 +67,7 @@ class TrainLoop(BaseLoop):
     def state_dict(self, iterations: int) -> dict[str, Any]:
         """Take the position after `iterations` finished iterations."""
         return {**self.state.state_dict(iterations, self.epoch_length()),
-                'sampler_seed': getattr(seeded_sampler(self.dataloader), 'seed', None)}
+                **order_state(self.dataloader, iterations)}
 
     def load_position(self, epochs: int, iterations: int, state: dict[str, Any] | None,
                       rank_state: dict[str, Any] | None) -> None:
@@ -82,10 +80,7 @@ class TrainLoop(BaseLoop):
             rank_state: State of this rank's random generators.
         """
         self._epoch, self._iter = epochs, iterations
-        seed = (state or {}).get('sampler_seed')
-        sampler = seeded_sampler(self.dataloader)
-        if seed is not None and sampler is not None:  # it may have been drawn: draw the same order again
-            sampler.seed = seed
+        load_order_state(self.dataloader, state or {})
         self.state.load(epochs, iterations, self.epoch_length(), state, rank_state, self.by_epoch)
 
     def _decide_current_val_interval(self) -> None:
@@ -94,8 +89,10 @@ class TrainLoop(BaseLoop):
 
     def _validate_if_due(self) -> None:
         done = self._epoch if self.by_epoch else self._iter
-        if self.runner.val_loop is not None and self._intervals.is_due(done, self.val_interval, self.val_begin):
-            self.runner.val_loop.run()
+        if not self._intervals.is_due(done, self.val_interval, self.val_begin):
+            return
+        if self._runner.val_loop is not None:
+            self._runner.val_loop.run()
             self.state.validated(self._iter)
 
     def _take_start(self) -> ResumePoint:
@@ -129,16 +126,6 @@ class EpochBasedTrainLoop(TrainLoop):
             raise AssertionError(f'`max_epochs` should be a integer number, but get {max_epochs}.')
         super().__init__(runner, dataloader, self._max_epochs, val_begin, val_interval, dynamic_intervals)
         self._max_iters = self._max_epochs * len(self.dataloader)
-
-    @property
-    def max_epochs(self) -> int:
-        """Epochs in all."""
-        return self._max_epochs
-
-    @property
-    def max_iters(self) -> int:
-        """Iterations in all."""
-        return self._max_iters
 
     def run(self) -> Any:
         """Train, and give the model."""
@@ -212,38 +199,48 @@ class IterBasedTrainLoop(TrainLoop):
             raise AssertionError(f'`max_iters` should be a integer number, but get {max_iters}')
         super().__init__(runner, dataloader, self._max_iters, val_begin, val_interval, dynamic_intervals)
         self._max_epochs = 1  # the whole run is one: hooks are told of its begin and its end
-        self.dataloader_iterator = _InfiniteDataloaderIterator(self.dataloader)
+        self.dataloader_iterator = _InfiniteDataloaderIterator(self.dataloader, self.state.iterator_made)
         self._endless = _is_endless(self.dataloader)
         if not self._endless:
             print_log(f'{type(self.dataloader.sampler).__name__} ends after one pass over the data: it is started over '
                       f'again and again. InfiniteSampler avoids that.', logger='current', level=30)
-
-    @property
-    def max_epochs(self) -> int:
-        """Always 1."""
-        return self._max_epochs
-
-    @property
-    def max_iters(self) -> int:
-        """Iterations in all."""
-        return self._max_iters
 
     def run(self) -> Any:
         """Train, and give the model."""
         runner = self._runner
         runner.call_hook('before_train')
         runner.call_hook('before_train_epoch')
-        start = self._take_start()
-        self._seek(start)
-        self._validate_if_left_out(start)
-        while self._iter < self._max_iters and not self.stop_training:
-            runner.model.train()
-            self.run_iter(next(self.dataloader_iterator))
-            self._decide_current_val_interval()
-            self._validate_if_due()
+        try:
+            self._run_batches(self._take_start())
+        finally:
+            self.dataloader_iterator.close()
         runner.call_hook('after_train_epoch')
         runner.call_hook('after_train')
         return runner.model
+
+    def _run_batches(self, start: ResumePoint) -> None:
+        runner = self._runner
+        self._seek(start)
+        self._validate_if_left_out(start)
+        while self._iter < self._max_iters and not self.stop_training:
+            if not runner.model.training:  # at the start and after a validation; to go over all modules takes its time
+                runner.model.train()
+            self.run_iter(next(self.dataloader_iterator))
+            if self._intervals.is_dynamic:
+                self._decide_current_val_interval()
+            if self._iter == self._max_iters or not self._iter % self.val_interval:
+                self._validate_if_due()
+
+    def state_dict(self, iterations: int) -> dict[str, Any]:
+        """Take the position after `iterations` finished iterations."""
+        return {**super().state_dict(iterations), 'place': list(self.dataloader_iterator.place)}
+
+    def load_position(self, epochs: int, iterations: int, state: dict[str, Any] | None,
+                      rank_state: dict[str, Any] | None) -> None:
+        """Go to where a checkpoint was written, see `TrainLoop.load_position`."""
+        super().load_position(epochs, iterations, state, rank_state)
+        if state and 'place' in state:
+            self.dataloader_iterator.place_to_resume = tuple(state['place'])
 
     def _seek(self, start: ResumePoint) -> None:
         start.restore_at_iterator()

@@ -5,6 +5,8 @@ from typing import Any
 
 from mmengine._strategy.randomness import random_state, set_random_state
 from mmengine.logging import print_log
+from mmengine.runner.loader_state import is_stateful, load_loader_state, loader_state
+from mmengine.runner.plain import plain
 
 
 class ResumePoint:
@@ -42,16 +44,20 @@ class TrainState:
     """Keeps the state of the run that a checkpoint takes, and the point at which a loop starts.
 
     The loop reports when it makes a data iterator and when it validated; nothing is done per iteration.
+
+    Args:
+        dataloader: The loader of the loop.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dataloader: Any = None) -> None:
         self.start = ResumePoint()
+        self._dataloader = dataloader
         self._at_iterator: dict[str, Any] | None = None
         self._validated_after = -1
 
     def iterator_made(self, state: dict[str, Any] | None = None) -> None:
         """Remember the random state before a data iterator is made, the present one by default."""
-        self._at_iterator = state or random_state()
+        self._at_iterator = state or {**random_state(), 'loader': loader_state(self._dataloader)}
 
     def validated(self, iterations: int) -> None:
         """Remember after how many iterations the last validation was done."""
@@ -67,8 +73,10 @@ class TrainState:
         return {'validated': self._validated_after == iterations, 'epoch_length': epoch_length}
 
     def rank_state(self) -> dict[str, Any]:
-        """Take what each rank has of its own: the state of its random generators."""
-        return {'now': random_state(), 'at_iterator': self._at_iterator}
+        """Take what each rank has of its own: the state of its random generators and of its loader."""
+        own = plain(self._dataloader.state_dict()) if is_stateful(self._dataloader) else None
+        return {'now': {**random_state(), 'loader': loader_state(self._dataloader)}, 'at_iterator': self._at_iterator,
+                'dataloader': own}
 
     def load(self, epochs: int, iterations: int, epoch_length: int | None, state: dict[str, Any] | None,
              rank_state: dict[str, Any] | None, by_epoch: bool) -> None:
@@ -86,8 +94,15 @@ class TrainState:
         batch = iterations
         if by_epoch:
             batch = self._batch_in_epoch(epochs, iterations, epoch_length, state)
+        self._load_loader(batch, rank_state)
         self.start = ResumePoint(batch, state.get('validated', True), rank_state.get('now'),
                                  rank_state.get('at_iterator') if batch else None)
+
+    def _load_loader(self, batch: int, rank_state: dict[str, Any]) -> None:
+        if rank_state.get('dataloader') is not None and is_stateful(self._dataloader):
+            self._dataloader.load_state_dict(rank_state['dataloader'])
+        kept = rank_state.get('at_iterator' if batch else 'now') or {}
+        load_loader_state(self._dataloader, kept.get('loader') or {})
 
     @staticmethod
     def _batch_in_epoch(epochs: int, iterations: int, epoch_length: int | None, state: dict[str, Any]) -> int:

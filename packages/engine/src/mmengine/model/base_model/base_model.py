@@ -14,6 +14,7 @@ from mmengine.optim.optimizer.optimizer_wrapper import OptimWrapper
 from mmengine.registry import MODELS
 
 Model = TypeVar('Model', bound='BaseModel')
+_NO_LOSS = torch.empty(0)  # keeps the first place
 
 
 class BaseModel(BaseModule):
@@ -59,11 +60,21 @@ class BaseModel(BaseModule):
         Returns:
             Losses by name, detached, on the device of the model; `loss` is what was differentiated.
         """
-        with optim_wrapper.optim_context(self):
-            losses = self._run_forward(self.data_preprocessor(data, True), mode='loss')
+        if getattr(optim_wrapper, 'is_plain', False):  # then the context does nothing
+            losses = self._run_forward(self._prepared(data), mode='loss')
+        else:
+            with optim_wrapper.optim_context(self):
+                losses = self._run_forward(self._prepared(data), mode='loss')
         loss, log_vars = self.parse_losses(losses)
         optim_wrapper.update_params(loss)
         return log_vars
+
+    def _prepared(self, data: Any) -> Any:
+        """Prepare a batch for training; the usual preprocessor without the ways of a module, which take their time."""
+        module = self._modules['data_preprocessor']
+        if type(module) is BaseDataPreprocessor and not module._forward_hooks and not module._forward_pre_hooks:
+            return module.cast_data(data)
+        return self.data_preprocessor(data, True)
 
     def val_step(self, data: Any) -> list[Any]:
         """Predict a batch of validation data.
@@ -120,15 +131,19 @@ class BaseModel(BaseModule):
             TypeError: A value is neither a tensor nor a list of tensors.
             ValueError: There is no value whose name contains 'loss'.
         """
-        means = {name: self._mean(name, value) for name, value in losses.items()}
-        parts = [value for name, value in means.items() if 'loss' in name]
-        if not parts:
+        total: torch.Tensor | None = None
+        log_vars: OrderedDict[str, torch.Tensor] = OrderedDict(loss=_NO_LOSS)
+        for name, given in losses.items():
+            # The mean of a single number is that number: left out, it is missing in the backward pass as well.
+            value = given if isinstance(given, torch.Tensor) and given.dim() == 0 else self._mean(name, given)
+            if 'loss' in name:
+                total = value if total is None else total + value
+            if name != 'loss':
+                log_vars[name] = value.detach()
+        if total is None:
             raise ValueError(f"{type(self).__name__}.forward returned nothing to differentiate in mode 'loss': "
                              f"no name contains 'loss', but got {list(losses)}")
-        total = sum(parts[1:], start=parts[0])
-        log_vars: OrderedDict[str, torch.Tensor] = OrderedDict(loss=total.detach())
-        for name, value in means.items():
-            log_vars.setdefault(name, value.detach())
+        log_vars['loss'] = total.detach()
         return total, log_vars
 
     @staticmethod

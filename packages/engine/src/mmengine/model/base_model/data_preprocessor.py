@@ -38,6 +38,15 @@ class BaseDataPreprocessor(nn.Module):
         Returns:
             The same containers anew, with copies on the device of the model.
         """
+        kind = type(data)
+        if kind is tuple or kind is list:
+            # A batch is often a few tensors that are where they should be: that is seen here, without calls.
+            device = self._device
+            cast = [value if type(value) is torch.Tensor and value.device == device else self.cast_data(value)
+                    for value in data]
+            return cast if kind is list else tuple(cast)
+        if isinstance(data, torch.Tensor):
+            return data if data.device == self._device else data.to(self.device, non_blocking=self._non_blocking)
         if isinstance(data, Mapping):
             return {key: self.cast_data(value) for key, value in data.items()}
         if isinstance(data, (str, bytes)) or data is None:
@@ -46,7 +55,7 @@ class BaseDataPreprocessor(nn.Module):
             return type(data)(*(self.cast_data(value) for value in data))
         if isinstance(data, Sequence):
             return type(data)(self.cast_data(value) for value in data)  # type: ignore[call-arg]  # a list or tuple
-        if isinstance(data, (torch.Tensor, BaseDataElement)):
+        if isinstance(data, BaseDataElement):
             return data.to(self.device, non_blocking=self._non_blocking)
         return data
 

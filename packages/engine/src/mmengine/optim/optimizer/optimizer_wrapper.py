@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -15,6 +15,9 @@ from mmengine.optim.optimizer.base import BaseOptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 from mmengine.utils.dl_utils import has_batch_norm
 
+#: Methods that an update calls; a test or a plugin may have put others on an object.
+_REPLACEABLE = frozenset({'optim_context', 'scale_loss', 'backward', 'should_update', 'should_sync', 'step',
+                          'zero_grad'})
 _CLIPPERS: dict[str, Callable[..., Any]] = {'norm': clip_grad_norm_, 'value': clip_grad_value_}
 
 
@@ -80,6 +83,15 @@ class OptimWrapper(BaseOptimWrapper):
         self.grad_name = f'grad_{kind}'
         self.clip_grad_kwargs = options
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether an update is nothing but a backward pass and a step: this very class, nothing set, nothing replaced.
+
+        A model may then leave out `optim_context`. Each call that a step does without shows with a small network.
+        """
+        return (type(self) is OptimWrapper and self._accumulative_counts == 1 and self.clip_grad_kwargs is None
+                and _REPLACEABLE.isdisjoint(self.__dict__))
+
     # The steps of an update -------------------------------------------------------------------------------------------
 
     def update_params(self, loss: torch.Tensor, step_kwargs: dict[str, Any] | None = None,
@@ -91,6 +103,12 @@ class OptimWrapper(BaseOptimWrapper):
             step_kwargs: Arguments of `step`.
             zero_kwargs: Arguments of `zero_grad`.
         """
+        if step_kwargs is None and zero_kwargs is None and self.is_plain:
+            loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+            self._inner_count += 1
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+            return
         self.backward(self.scale_loss(loss))
         if self.should_update():
             self.step(**(step_kwargs or {}))
@@ -133,18 +151,15 @@ class OptimWrapper(BaseOptimWrapper):
                 # Still a tensor: it is read where the log is written.
                 self.message_hub.update_scalar(f'train/{self.grad_name}', norm)
 
-    @contextmanager
-    def optim_context(self, model: Any) -> Iterator[None]:
-        """Run the forward pass in this context: gradients are not averaged between processes before it is time.
+    def optim_context(self, model: Any) -> AbstractContextManager[None]:
+        """Give the context of the forward pass: gradients are not averaged between processes before it is time.
 
         Args:
             model: The model, as it is wrapped.
         """
         if not self.should_sync() and hasattr(model, 'no_sync'):
-            with model.no_sync():
-                yield
-        else:
-            yield
+            return model.no_sync()  # type: ignore[no-any-return]  # the model may be of any class
+        return nullcontext()
 
     # Counting ---------------------------------------------------------------------------------------------------------
 
@@ -200,13 +215,14 @@ class OptimWrapper(BaseOptimWrapper):
         """Take what `state_dict` does not hold and an exact resume needs.
 
         Returns:
-            The number of backward passes, and within a group of accumulation the gradients of this process, as a
-            flat list in the order of the parameters.
+            The number of backward passes, and the gradients of this process that wait for an update, as a flat list in
+            the order of the parameters. They wait within a group of accumulation, and where the loss of another
+            optimizer reaches these parameters as well.
         """
+        waiting = [parameter.grad for group in self.optimizer.param_groups for parameter in group['params']]
         gradients = None
-        if not self.should_update():
-            gradients = [None if parameter.grad is None else parameter.grad.detach().clone()
-                         for group in self.optimizer.param_groups for parameter in group['params']]
+        if any(gradient is not None for gradient in waiting):
+            gradients = [None if gradient is None else gradient.detach().clone() for gradient in waiting]
         return {'inner_count': self._inner_count, 'gradients': gradients}
 
     def load_progress_state(self, state: dict[str, Any]) -> None:

@@ -115,7 +115,11 @@ class _ParamScheduler:
 
     def _values(self) -> list[float]:
         """The present values."""
-        return [_number(group[self.param_name]) for group in self._groups]
+        name = self.param_name
+        values = [group[name] for group in self._groups]
+        if torch.Tensor in set(map(type, values)):
+            return [_number(value) for value in values]
+        return values
 
     def _get_value(self) -> list[float]:
         """Compute the values of the groups at `last_step` from those at the step before."""
@@ -141,13 +145,16 @@ class _ParamScheduler:
         self._last_value = self._values()
 
     def _set_values(self, values: list[float]) -> None:
-        for index, (group, value) in enumerate(zip(self._groups, values, strict=True)):
-            if isinstance(group[self.param_name], torch.Tensor):
+        name = self.param_name
+        for group, value in zip(self._groups, values, strict=True):
+            if isinstance(group[name], torch.Tensor):
                 # A captured or compiled step reads this very tensor.
-                group[self.param_name].fill_(value)
+                group[name].fill_(value)
             else:
-                group[self.param_name] = value
-            self.print_value(self.verbose, index, value)
+                group[name] = value
+        if self.verbose:
+            for index, value in enumerate(values):
+                self.print_value(True, index, value)
 
     def _check_order(self) -> None:
         # A wrapper that accumulates gradients, or whose scale overflows, makes its first step later.

@@ -27,11 +27,20 @@ def record_path(folder: str | os.PathLike[str], name: str, suffix: str) -> Path:
 
 def append_line(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
     """Append one record as a line of JSON, in one write to the system, so that a crash loses or tears nothing."""
+    append_bytes(path, as_line(record))
+
+
+def as_line(record: Mapping[str, Any]) -> bytes:
+    """Write a record as a line of JSON."""
     try:
         text = json.dumps(record)
     except (TypeError, ValueError):
         text = json.dumps(to_plain(record))
-    data = text.encode() + b'\n'
+    return text.encode() + b'\n'
+
+
+def append_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Append to a file in one write to the system."""
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
         view = memoryview(data)

@@ -57,6 +57,7 @@ class LocalVisBackend(BaseVisBackend):
         self._img_save_dir = img_save_dir
         self._config_save_file = config_save_file
         self._scalar_save_file = scalar_save_file
+        self._further_files: dict[str, str] = {}
 
     def _init_env(self) -> None:
         os.makedirs(self._folder, exist_ok=True)
@@ -114,11 +115,14 @@ class LocalVisBackend(BaseVisBackend):
             raise AssertionError(f'scalar_dict should be a dict, but got {type(scalar_dict).__name__}')
         record = {name: _as_number(value) for name, value in scalar_dict.items()}
         record.setdefault('step', step)
+        line = files.as_line(record)
         if file_path is not None:
-            files.append_line(self._further_file(file_path), record)
-        files.append_line(self._scalar_save_file, record)
+            files.append_bytes(self._further_file(file_path), line)
+        files.append_bytes(self._scalar_save_file, line)
 
     def _further_file(self, file_path: str) -> str:
+        if file_path in self._further_files:
+            return self._further_files[file_path]
         if not file_path.endswith('.json'):
             raise AssertionError(f"file_path should end in '.json', but got {file_path!r}")
         path = os.path.join(self._folder, file_path)
@@ -126,6 +130,7 @@ class LocalVisBackend(BaseVisBackend):
             raise AssertionError('`file_path` and `scalar_save_file` should be two files, '
                                  f'but both are {self._scalar_save_file!r}')
         os.makedirs(os.path.dirname(path), exist_ok=True)
+        self._further_files[file_path] = path
         return path
 
     @force_init_env

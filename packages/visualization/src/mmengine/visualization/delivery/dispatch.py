@@ -196,6 +196,8 @@ class Dispatcher:
             way.health.report_lost()
             way.axis.forget()
         self._stage.clear()
+        self._is_watched = False
+        exits.unwatch(self)
 
     def _await_end(self, way: _Way, call: Call, limit: float) -> None:
         if call.done is not None and not call.done.wait(limit):

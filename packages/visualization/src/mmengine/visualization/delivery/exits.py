@@ -41,6 +41,16 @@ def watch(dispatcher: Open) -> None:
         _take_sigterm()
 
 
+def unwatch(dispatcher: Open) -> None:
+    """Let go of a dispatcher that was closed; with the last one the signal is handled as it was before."""
+    global _previous
+    _watched.discard(dispatcher)
+    if (not _watched and threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGTERM) is _on_sigterm):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if _previous is None else _previous)
+        _previous = None
+
+
 def _close_all(status: str, timeout: float | None = None) -> None:
     for dispatcher in list(_watched):
         if dispatcher.is_open:
