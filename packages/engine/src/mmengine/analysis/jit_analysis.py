@@ -196,12 +196,20 @@ class JitModelAnalysis:
         return self
 
     def unsupported_ops_warnings(self: Analysis, enabled: bool) -> Analysis:
-        """Set whether operations without a handle are logged, and give the analysis back."""
+        """Set whether operations without a handle are logged, and give the analysis back.
+
+        Args:
+            enabled: Whether they are logged.
+        """
         self._enable_warn_unsupported_ops = enabled
         return self
 
     def uncalled_modules_warnings(self: Analysis, enabled: bool) -> Analysis:
-        """Set whether modules that do not run are logged, and give the analysis back."""
+        """Set whether modules that do not run are logged, and give the analysis back.
+
+        Args:
+            enabled: Whether they are logged.
+        """
         self._enable_warn_uncalled_mods = enabled
         return self
 

@@ -40,7 +40,11 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: st
 
 
 def child_names(model: nn.Module) -> dict[str, list[str]]:
-    """List what stands below each module: its own parameters first, then its modules, by full name."""
+    """List what stands below each module: its own parameters first, then its modules, by full name.
+
+    Args:
+        model: The model; the names of what it holds begin with those of its parents.
+    """
     children: dict[str, list[str]] = {'': []}
     first_names = {name for name, _ in model.named_modules()} | {name for name, _ in model.named_parameters()}
     for name, module in model.named_modules():

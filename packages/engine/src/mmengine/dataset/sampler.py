@@ -76,13 +76,22 @@ class DefaultSampler(Sampler[int]):
         return self.num_samples
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the order is drawn for."""
+        """Choose the epoch that the order is drawn for.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+        """
         if epoch != self.epoch:
             self.start = 0
         self.epoch = epoch
 
     def seek(self, position: int, epoch: int) -> None:
-        """Let the next iteration go on after so many samples of this process, in an epoch."""
+        """Let the next iteration go on after so many samples of this process, in an epoch.
+
+        Args:
+            position: How many samples of this process lie behind in the epoch.
+            epoch: Number of the epoch, from 0.
+        """
         self.epoch, self.start = epoch, position
 
     def state_dict(self) -> dict[str, int]:
@@ -189,7 +198,12 @@ class InfiniteSampler(Sampler[int]):
         """Do nothing: the stream has no epochs."""
 
     def seek(self, position: int, epoch: int = 0) -> None:
-        """Let the next iteration go on after so many samples of this process; there is one epoch."""
+        """Let the next iteration go on after so many samples of this process; there is one epoch.
+
+        Args:
+            position: How many samples of this process lie behind since the very first.
+            epoch: Is not used.
+        """
         self.start = position
 
     def state_dict(self) -> dict[str, Any]:
@@ -197,7 +211,11 @@ class InfiniteSampler(Sampler[int]):
         return self.state_at(self.start)
 
     def state_at(self, position: int) -> dict[str, Any]:
-        """Take the state after so many samples of this process: a data loader draws ahead of those that are used."""
+        """Take the state after so many samples of this process: a data loader draws ahead of those that are used.
+
+        Args:
+            position: How many samples of this process have been used.
+        """
         state: dict[str, Any] = {'seed': self.seed, 'start': position}
         mark = self._mark_before(self._place(position)[0]) if self.size else None
         return state if mark is None else {**state, 'pass': mark[1], 'generator': mark[2]}

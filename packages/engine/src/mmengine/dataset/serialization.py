@@ -29,7 +29,13 @@ def serialize(items: list[Any]) -> tuple[Bytes, Addresses]:
 
 
 def item_at(data: Bytes, addresses: Addresses, index: int) -> Any:
-    """Unpickle one item; a negative index counts from the end."""
+    """Unpickle one item; a negative index counts from the end.
+
+    Args:
+        data: The block, of uint8.
+        addresses: Where each item ends in it, of int64.
+        index: Number of the item.
+    """
     first = index == 0 or index == -len(addresses)
     return pickle.loads(data.data[0 if first else addresses.item(index - 1):addresses.item(index)])
 

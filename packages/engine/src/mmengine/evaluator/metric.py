@@ -145,11 +145,20 @@ class DumpResults(BaseMetric):
         self.out_file_path = out_file_path
 
     def process(self, data_batch: Any, predictions: Sequence[dict[str, Any]]) -> None:
-        """Keep the predictions of a batch, on the CPU."""
+        """Keep the predictions of a batch, on the CPU.
+
+        Args:
+            data_batch: The batch, which is not kept.
+            predictions: The predictions, of which tensors are copied to the CPU.
+        """
         self.results.extend(_to_cpu(predictions))
 
     def compute_metrics(self, results: list[Any]) -> dict[str, Any]:
-        """Write the file; there are no metrics."""
+        """Write the file; there are no metrics.
+
+        Args:
+            results: The predictions of all processes, in the order of the data set.
+        """
         dump(results, self.out_file_path)
         print_log(f'Results has been saved to {self.out_file_path}.', logger='current')
         return {}

@@ -114,7 +114,13 @@ class StochasticWeightAverage(BaseAveragedModel):
     """The mean of the weights, as Izmailov et al. (2018), Averaging weights leads to wider optima."""
 
     def avg_func(self, averaged_param: torch.Tensor, source_param: torch.Tensor, steps: int) -> None:
-        """Move the mean towards the new weights by one over their number."""
+        """Move the mean towards the new weights by one over their number.
+
+        Args:
+            averaged_param: The average, of any shape and dtype, changed in place.
+            source_param: The new weights, of the same shape.
+            steps: How many updates there were before.
+        """
         averaged_param.add_(source_param - averaged_param, alpha=1 / (steps // self.interval + 1))
 
 
@@ -148,7 +154,13 @@ class ExponentialMovingAverage(BaseAveragedModel):
         self.momentum = momentum
 
     def avg_func(self, averaged_param: torch.Tensor, source_param: torch.Tensor, steps: int) -> None:
-        """Move the average towards the new weights by `momentum`."""
+        """Move the average towards the new weights by `momentum`.
+
+        Args:
+            averaged_param: The average, of any shape and dtype, changed in place.
+            source_param: The new weights, of the same shape.
+            steps: How many updates there were before.
+        """
         averaged_param.lerp_(source_param, self.momentum)
 
 
@@ -179,5 +191,11 @@ class MomentumAnnealingEMA(ExponentialMovingAverage):
         self.gamma = gamma
 
     def avg_func(self, averaged_param: torch.Tensor, source_param: torch.Tensor, steps: int) -> None:
-        """Move the average towards the new weights by the momentum of this step."""
+        """Move the average towards the new weights by the momentum of this step.
+
+        Args:
+            averaged_param: The average, of any shape and dtype, changed in place.
+            source_param: The new weights, of the same shape.
+            steps: How many updates there were before.
+        """
         averaged_param.lerp_(source_param, max(self.momentum, self.gamma / (self.gamma + steps)))

@@ -93,7 +93,12 @@ class BaseDataElement:
         return {**self.metainfo, **dict(self.items())}.items()
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Get a field, or `default` where there is none of that name."""
+        """Get a field, or `default` where there is none of that name.
+
+        Args:
+            key: Name of the field, of data or of meta information.
+            default: What to give in place of a field that is not there.
+        """
         return getattr(self, key, default)
 
     def __contains__(self, item: str) -> bool:

@@ -34,32 +34,60 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def assert_dict_contains_subset(dict_obj: dict[Any, Any], expected_subset: dict[Any, Any]) -> bool:
-    """Tell whether a dict holds the entries of another."""
+    """Tell whether a dict holds the entries of another.
+
+    Args:
+        dict_obj: The dict.
+        expected_subset: Entries that should be in it; tensors and arrays are compared by value.
+    """
     return all(key in dict_obj and _equal(dict_obj[key], value) for key, value in expected_subset.items())
 
 
 def assert_attrs_equal(obj: Any, expected_attrs: dict[str, Any]) -> bool:
-    """Tell whether an object has the attributes of these values."""
+    """Tell whether an object has the attributes of these values.
+
+    Args:
+        obj: The object.
+        expected_attrs: Values by the names of attributes.
+    """
     return all(hasattr(obj, name) and _equal(getattr(obj, name), value) for name, value in expected_attrs.items())
 
 
 def assert_dict_has_keys(obj: dict[str, Any], expected_keys: list[str]) -> bool:
-    """Tell whether a dict has these keys."""
+    """Tell whether a dict has these keys.
+
+    Args:
+        obj: The dict.
+        expected_keys: The keys.
+    """
     return set(expected_keys) <= set(obj)
 
 
 def assert_keys_equal(result_keys: list[str], target_keys: list[str]) -> bool:
-    """Tell whether the same keys are in both lists."""
+    """Tell whether the same keys are in both lists.
+
+    Args:
+        result_keys: Keys.
+        target_keys: Keys, in whatever order.
+    """
     return set(result_keys) == set(target_keys)
 
 
 def assert_is_norm_layer(module: nn.Module) -> bool:
-    """Tell whether a layer normalises."""
+    """Tell whether a layer normalises.
+
+    Args:
+        module: The layer.
+    """
     return is_norm(module)
 
 
 def assert_params_all_zeros(module: nn.Module) -> bool:
-    """Tell whether weight and bias of a module, as far as it has them, are zero."""
+    """Tell whether weight and bias of a module, as far as it has them, are zero.
+
+    Args:
+        module: The module.
+    """
     parameters: Iterable[Any] = (getattr(module, name, None) for name in ('weight', 'bias'))
     return all(bool((parameter == 0).all()) for parameter in parameters if isinstance(parameter, torch.Tensor))
 

@@ -54,17 +54,38 @@ class MMDistributedDataParallel(DistributedDataParallel):
         return log_vars
 
     def val_step(self, data: dict[str, Any] | tuple[Any, ...] | list[Any]) -> list[Any]:
-        """Predict a batch of validation data, in this process alone."""
+        """Predict a batch of validation data, in this process alone.
+
+        Args:
+            data: A batch from the data loader.
+
+        Returns:
+            The predictions of the model, one for each sample.
+        """
         predictions: list[Any] = self.module.val_step(data)
         return predictions
 
     def test_step(self, data: dict[str, Any] | tuple[Any, ...] | list[Any]) -> list[Any]:
-        """Predict a batch of test data, in this process alone."""
+        """Predict a batch of test data, in this process alone.
+
+        Args:
+            data: A batch from the data loader.
+
+        Returns:
+            The predictions of the model, one for each sample.
+        """
         predictions: list[Any] = self.module.test_step(data)
         return predictions
 
     def val_loss_step(self, data: dict[str, Any] | tuple[Any, ...] | list[Any]) -> dict[str, torch.Tensor]:
-        """Compute the losses of a batch of validation data, in this process alone."""
+        """Compute the losses of a batch of validation data, in this process alone.
+
+        Args:
+            data: A batch from the data loader.
+
+        Returns:
+            Losses by name, each of shape ().
+        """
         losses: dict[str, torch.Tensor] = self.module.val_loss_step(data)
         return losses
 

@@ -104,15 +104,36 @@ class MMFullyShardedDataParallel(FullyShardedDataParallel):
         return log_vars
 
     def val_step(self, data: dict[str, Any]) -> list[Any]:
-        """Predict a batch of validation data."""
+        """Predict a batch of validation data.
+
+        Args:
+            data: A batch from the data loader.
+
+        Returns:
+            The predictions of the model, one for each sample.
+        """
         return self._predict(data)
 
     def test_step(self, data: dict[str, Any]) -> list[Any]:
-        """Predict a batch of test data."""
+        """Predict a batch of test data.
+
+        Args:
+            data: A batch from the data loader.
+
+        Returns:
+            The predictions of the model, one for each sample.
+        """
         return self._predict(data)
 
     def val_loss_step(self, data: dict[str, Any]) -> dict[str, torch.Tensor]:
-        """Compute the losses of a batch of validation data."""
+        """Compute the losses of a batch of validation data.
+
+        Args:
+            data: A batch from the data loader.
+
+        Returns:
+            Losses by name, each of shape ().
+        """
         losses = self._run_forward(self._model.data_preprocessor(data, False), mode='loss')
         log_vars: dict[str, torch.Tensor] = self._model.parse_losses(losses)[1]
         return log_vars

@@ -48,22 +48,51 @@ class MMSeparateDistributedDataParallel(DistributedDataParallel):
 
     def train_step(self, data: dict[str, Any] | tuple[Any, ...] | list[Any],
                    optim_wrapper: OptimWrapperDict) -> dict[str, torch.Tensor]:
-        """Run one iteration of training, as the model itself has it."""
+        """Run one iteration of training, as the model itself has it.
+
+        Args:
+            data: A batch from the data loader.
+            optim_wrapper: One wrapper for each of the submodules that are trained.
+
+        Returns:
+            Losses by name, each of shape ().
+        """
         log_vars: dict[str, torch.Tensor] = self.module.train_step(data, optim_wrapper)
         return log_vars
 
     def val_step(self, data: dict[str, Any] | tuple[Any, ...] | list[Any]) -> list[Any]:
-        """Predict a batch of validation data."""
+        """Predict a batch of validation data.
+
+        Args:
+            data: A batch from the data loader.
+
+        Returns:
+            The predictions of the model, one for each sample.
+        """
         predictions: list[Any] = self.module.val_step(data)
         return predictions
 
     def test_step(self, data: dict[str, Any] | tuple[Any, ...] | list[Any]) -> list[Any]:
-        """Predict a batch of test data."""
+        """Predict a batch of test data.
+
+        Args:
+            data: A batch from the data loader.
+
+        Returns:
+            The predictions of the model, one for each sample.
+        """
         predictions: list[Any] = self.module.test_step(data)
         return predictions
 
     def val_loss_step(self, data: dict[str, Any] | tuple[Any, ...] | list[Any]) -> dict[str, torch.Tensor]:
-        """Compute the losses of a batch of validation data, in this process alone."""
+        """Compute the losses of a batch of validation data, in this process alone.
+
+        Args:
+            data: A batch from the data loader.
+
+        Returns:
+            Losses by name, each of shape ().
+        """
         losses: dict[str, torch.Tensor] = self.module.val_loss_step(data)
         return losses
 
@@ -77,7 +106,11 @@ class MMSeparateDistributedDataParallel(DistributedDataParallel):
             yield
 
     def train(self, mode: bool = True) -> MMSeparateDistributedDataParallel:
-        """Switch the model to training or evaluation."""
+        """Switch the model to training or evaluation.
+
+        Args:
+            mode: Whether to train.
+        """
         self.training = mode
         self.module.train(mode)
         return self

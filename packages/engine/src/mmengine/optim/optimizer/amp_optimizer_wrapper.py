@@ -73,7 +73,12 @@ class AmpOptimWrapper(OptimWrapper):
         return self.cast_dtype if self.cast_dtype is not None else torch.get_autocast_dtype(device)
 
     def backward(self, loss: torch.Tensor, **kwargs: Any) -> None:
-        """Run the backward pass of the scaled loss, and count it."""
+        """Run the backward pass of the scaled loss, and count it.
+
+        Args:
+            loss: The loss, a floating-point tensor of shape ().
+            **kwargs: Arguments of `torch.Tensor.backward`.
+        """
         self.loss_scaler.scale(loss).backward(**kwargs)
         self._inner_count += 1
 
@@ -87,7 +92,11 @@ class AmpOptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Run the forward pass in this context: in mixed precision, and as `OptimWrapper.optim_context` says."""
+        """Run the forward pass in this context: in mixed precision, and as `OptimWrapper.optim_context` says.
+
+        Args:
+            model: The model, as it is wrapped.
+        """
         with super().optim_context(model), torch.autocast(self._device_type(), dtype=self.cast_dtype):
             yield
 
@@ -96,7 +105,11 @@ class AmpOptimWrapper(OptimWrapper):
         return {**super().state_dict(), 'loss_scaler': self.loss_scaler.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the state back; that of a run in another precision has no `loss_scaler`, which is fine."""
+        """Take the state back; that of a run in another precision has no `loss_scaler`, which is fine.
+
+        Args:
+            state_dict: What `state_dict` gave.
+        """
         state = dict(state_dict)
         scaler = state.pop('loss_scaler', None)
         if scaler and self.loss_scaler.is_enabled():

@@ -64,14 +64,23 @@ class ApexOptimWrapper(OptimWrapper):
         self._waiting_state: dict[str, Any] | None = None
 
     def backward(self, loss: torch.Tensor, **kwargs: Any) -> None:
-        """Run the backward pass of the scaled loss, and count it."""
+        """Run the backward pass of the scaled loss, and count it.
+
+        Args:
+            loss: The loss, a floating-point tensor of shape ().
+            **kwargs: Arguments of `torch.Tensor.backward`.
+        """
         with self._amp.scale_loss(loss, self.optimizer) as scaled:
             scaled.backward(**kwargs)
         self._inner_count += 1
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Run the forward pass in this context; at the first time, Apex prepares model and optimizer."""
+        """Run the forward pass in this context; at the first time, Apex prepares model and optimizer.
+
+        Args:
+            model: The model, as it is wrapped.
+        """
         if self._model is None:
             inner = getattr(model, 'module', model)
             _, self.optimizer = self._amp.initialize(inner, self.optimizer, opt_level=self.opt_level,
@@ -88,7 +97,11 @@ class ApexOptimWrapper(OptimWrapper):
         return {**super().state_dict(), 'apex_amp': self._amp.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the state back; that of Apex waits until it has prepared the model."""
+        """Take the state back; that of Apex waits until it has prepared the model.
+
+        Args:
+            state_dict: What `state_dict` gave.
+        """
         state = dict(state_dict)
         self._waiting_state = state.pop('apex_amp', None)
         super().load_state_dict(state)

@@ -28,7 +28,12 @@ class BaseOptimWrapper(metaclass=ABCMeta):
 
     @abstractmethod
     def backward(self, loss: Any, **kwargs: Any) -> None:
-        """Run the backward pass."""
+        """Run the backward pass.
+
+        Args:
+            loss: The loss, a floating-point tensor of shape ().
+            **kwargs: Arguments of the backward pass.
+        """
 
     @abstractmethod
     def zero_grad(self, **kwargs: Any) -> None:
@@ -46,7 +51,11 @@ class BaseOptimWrapper(metaclass=ABCMeta):
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the state of the optimizer back; the dict is not changed."""
+        """Take the state of the optimizer back; the dict is not changed.
+
+        Args:
+            state_dict: What `state_dict` gave.
+        """
         state = dict(state_dict)
         base = state.pop('base_param_settings', None)
         if base is not None:

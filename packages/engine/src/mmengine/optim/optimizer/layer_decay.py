@@ -64,7 +64,11 @@ class LayerDecay:
                     self._factors.setdefault(parameter, factor)
 
     def factor(self, parameter: str) -> float:
-        """Give what the learning rate of a parameter, named as in `model.named_parameters()`, is multiplied with."""
+        """Give what the learning rate of a parameter, named as in `model.named_parameters()`, is multiplied with.
+
+        Args:
+            parameter: Full name of the parameter.
+        """
         return self._factors.get(parameter, 1.)
 
     def _ask(self, model: nn.Module) -> Iterator[tuple[str, float]]:

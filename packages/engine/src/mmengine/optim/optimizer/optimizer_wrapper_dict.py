@@ -116,6 +116,9 @@ class OptimWrapperDict(OptimWrapper):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the state of each back.
 
+        Args:
+            state_dict: States of the wrappers by name.
+
         Raises:
             AssertionError: There is no wrapper of a name.
         """
@@ -127,7 +130,11 @@ class OptimWrapperDict(OptimWrapper):
         return {name: wrapper.progress_state() for name, wrapper in self.optim_wrappers.items()}
 
     def load_progress_state(self, state: dict[str, Any]) -> None:
-        """Take back what `progress_state` gave."""
+        """Take back what `progress_state` gave.
+
+        Args:
+            state: States of the wrappers by name.
+        """
         for name, progress in state.items():
             self._known(name).load_progress_state(progress)
 

@@ -34,7 +34,11 @@ def promise_torch_optimizers() -> list[str]:
 
 
 def promise_third_party_optimizers(package: str) -> list[str]:
-    """Promise the optimizers of a package, which is imported with the first of them; none if it isn't installed."""
+    """Promise the optimizers of a package, which is imported with the first of them; none if it isn't installed.
+
+    Args:
+        package: Name by which the package is imported.
+    """
     module, names = _THIRD_PARTY[package]
     if find_spec(package) is None:
         return []

@@ -101,7 +101,11 @@ class MultiStepParamScheduler(_ParamScheduler):
         return {**super().state_dict(), 'milestones': dict(self.milestones)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
+        """Take back what `state_dict` gave.
+
+        Args:
+            state_dict: The state; milestones may be a list or a Counter.
+        """
         super().load_state_dict(state_dict)
         self.milestones = Counter(self.milestones)
 

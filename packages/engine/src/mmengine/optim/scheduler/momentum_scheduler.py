@@ -133,7 +133,11 @@ class ReduceOnPlateauMomentum(MomentumSchedulerMixin, ReduceOnPlateauParamSchedu
     """
 
     def step(self, metrics: dict[str, Any] | None = None) -> None:
-        """Follow the metrics of a validation, and change the betas with the momentum."""
+        """Follow the metrics of a validation, and change the betas with the momentum.
+
+        Args:
+            metrics: Metrics of the validation by name; None at the start.
+        """
         super().step(metrics)
 
 

@@ -31,7 +31,11 @@ def is_norm(layer: nn.Module, exclude: type | tuple[type, ...] | None = None) ->
 
 
 def has_batch_norm(model: nn.Module) -> bool:
-    """Tell whether a model has batch normalisation."""
+    """Tell whether a model has batch normalisation.
+
+    Args:
+        model: The model, of which all submodules are looked at.
+    """
     return isinstance(model, nn.Module) and any(isinstance(module, _BatchNorm) for module in model.modules())
 
 
