@@ -7,6 +7,7 @@ from mmengine.hooks.empty_cache_hook import EmptyCacheHook as EmptyCacheHook
 from mmengine.hooks.hook import Hook as Hook
 from mmengine.hooks.iter_timer_hook import IterTimerHook as IterTimerHook
 from mmengine.hooks.logger_hook import LoggerHook as LoggerHook
+from mmengine.hooks.memory_hook import MemoryProfilerHook as MemoryProfilerHook
 from mmengine.hooks.naive_visualization_hook import NaiveVisualizationHook as NaiveVisualizationHook
 from mmengine.hooks.nonfinite_loss_hook import NonFiniteLossError as NonFiniteLossError
 from mmengine.hooks.nonfinite_loss_hook import NonFiniteLossHook as NonFiniteLossHook
