@@ -313,9 +313,10 @@ def _azurite(session: nox.Session) -> dict[str, str]:
     program = folder / 'node_modules' / '.bin' / 'azurite-blob'
     try:
         if not program.exists():
-            session.run('npm', 'install', '--silent', '--fetch-retries=1', '--prefix', str(folder), 'azurite@3', external=True)
+            session.run('npm', 'install', '--silent', '--fetch-retries=1', '--prefix', str(folder), 'azurite@3',
+                        external=True)
     except CommandFailed:
-        session.warn('azurite cannot be installed, which takes npm (of Node.js) and its registry: tests of Azure will skip')
+        session.warn('npm, of Node.js, is not there or cannot install azurite: the tests of Azure will skip')
         return {}
     return {'MMENGINE_AZURITE': str(program)}
 
