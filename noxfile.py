@@ -37,6 +37,7 @@ TORCH = ROOT / 'constraints' / 'torch.txt'
 TOOLS = ROOT / 'tools'
 DEMO = ROOT / 'examples' / 'digits'
 BENCHMARKS = ROOT / 'benchmarks'
+PARALLEL = ['-n', '2', '--dist', 'loadfile']  # by files, so that what a file sets up is set up once
 SEED = ['--seed'] if HAS_UV else []  # torch comes by pip alone: uv would take the build for CUDA
 CORPUS = ['mmdet', 'mmpretrain', 'mmsegmentation', 'mmaction2', 'mmpose']
 PEERS = {  # others' work in environments of its own
@@ -183,8 +184,9 @@ def imports(session: nox.Session) -> None:
 @nox.parametrize('python,part', _matrix())
 def isolated(session: nox.Session, part: str) -> None:
     """One part alone, from its wheel with only what it declares."""
-    _install(session, closure(PARTS, [part]), *PARTS[part].test_requires)
-    _pytest(session, PARTS[part].tests)
+    parallel = PARALLEL if needs_torch(PARTS, part) else []  # the tests of the others are over in a minute
+    _install(session, closure(PARTS, [part]), *PARTS[part].test_requires, *(['pytest-xdist>=3.6'] if parallel else []))
+    _pytest(session, *parallel, PARTS[part].tests)
 
 
 @nox.session(requires=['build'], venv_params=SEED)
@@ -210,14 +212,14 @@ def _distributions() -> set[str]:
 def everything(session: nox.Session) -> None:
     """Only make the environment of all parts, which together, typecheck and bench use."""
     _install(session, list(PARTS), *_test_requires(list(PARTS)), *_demo_requires(), 'mypy>=1.13', 'types-PyYAML',
-             'hatchling>=1.27')
+             'hatchling>=1.27', 'pytest-xdist>=3.6')
 
 
 @nox.session(venv_backend='none', tags=['ci'], requires=['everything'])
 def together(session: nox.Session) -> None:
     """All parts in one environment: the tests of all, and those of the whole."""
     folders = [part.tests for part in PARTS.values() if part.tests.is_dir()]
-    _pytest(session, *folders, ROOT / 'tests' / 'together', program=_of_everything(session, 'pytest'))
+    _pytest(session, *PARALLEL, *folders, ROOT / 'tests' / 'together', program=_of_everything(session, 'pytest'))
 
 
 @nox.session(venv_backend='none', tags=['ci'], requires=['everything'])
