@@ -200,6 +200,7 @@ def lowest(session: nox.Session, part: str) -> None:
     wanted.write_text('\n'.join(sorted(r for r in thirds if name_of(r) != 'torch')))
     pins = session.run('uv', 'pip', 'compile', '-q', '--no-header', '--no-annotate', '--resolution', 'lowest-direct',
                        '--python', session.virtualenv.location, str(wanted), silent=True).splitlines()
+    _pip(session, 'uninstall', '-q', 'wheel')  # of the seed, and wants a newer packaging than our parts do
     _install(session, names, *pins, *PARTS[part].test_requires)
     _pytest(session, PARTS[part].tests, '-W', 'default')  # old releases warn about themselves
 
