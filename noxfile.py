@@ -37,7 +37,7 @@ TORCH = ROOT / 'constraints' / 'torch.txt'
 TOOLS = ROOT / 'tools'
 DEMO = ROOT / 'examples' / 'digits'
 BENCHMARKS = ROOT / 'benchmarks'
-#: what a file of tests sets up is set up once, and no file comes before one that it comes after otherwise
+#: what a file of tests sets up is set up once, and no file comes before one that it follows otherwise
 PARALLEL = ['-n', str(min(4, os.cpu_count() or 1)), '--dist', 'loadfile', '--no-loadscope-reorder']
 SEED = ['--seed'] if HAS_UV else []  # torch comes by pip alone: uv would take the build for CUDA
 CORPUS = ['mmdet', 'mmpretrain', 'mmsegmentation', 'mmaction2', 'mmpose']
