@@ -37,7 +37,8 @@ TORCH = ROOT / 'constraints' / 'torch.txt'
 TOOLS = ROOT / 'tools'
 DEMO = ROOT / 'examples' / 'digits'
 BENCHMARKS = ROOT / 'benchmarks'
-TESTED_BY_CI = ['lint', 'imports', 'build', 'isolated', 'together', 'typecheck', 'upgrade']
+#: what a file of tests sets up is set up once, and no file comes before one that it follows otherwise
+PARALLEL = ['-n', str(min(4, os.cpu_count() or 1)), '--dist', 'loadfile', '--no-loadscope-reorder']
 SEED = ['--seed'] if HAS_UV else []  # torch comes by pip alone: uv would take the build for CUDA
 CORPUS = ['mmdet', 'mmpretrain', 'mmsegmentation', 'mmaction2', 'mmpose']
 PEERS = {  # others' work in environments of its own
@@ -59,12 +60,24 @@ def _offer_pyenv() -> None:
 _offer_pyenv()
 
 
-def _matrix(pythons: list[str], quick: str = '') -> list[object]:
+def _pythons(name: str) -> list[str]:
+    """Give the Pythons that a part is tested on: those that it declares, and with torch the one that torch is for."""
+    return [python for python in ([TORCH_PYTHON] if needs_torch(PARTS, name) else PYTHONS)
+            if PARTS[name].supports(python)]
+
+
+def _tags(name: str, python: str) -> list[str]:
+    """Give the tags of a part's isolated session: CI runs an integration on its lowest and its highest Python only."""
+    in_ci = python in (_pythons(name)[0], _pythons(name)[-1]) or not PARTS[name].is_integration
+    return ['quick'] * (python == TORCH_PYTHON) + ['ci'] * in_ci
+
+
+def _matrix(only_lowest: bool = False) -> list[object]:
     """Every part with tests on every Python that it is tested on; the id names both, so no two share a folder."""
     return [
-        nox.param(python, name, id=f'{name}-py{python}', tags=['quick'] if python == quick else [])
+        nox.param(python, name, id=f'{name}-py{python}', tags=[] if only_lowest else _tags(name, python))
         for name, part in PARTS.items() if part.tests.is_dir()
-        for python in ([TORCH_PYTHON] if needs_torch(PARTS, name) else pythons) if part.supports(python)
+        for python in _pythons(name)[:1 if only_lowest else None]
     ]
 
 
@@ -139,19 +152,19 @@ def tests(session: nox.Session) -> None:
     report = REPORTS / 'nox.json'
     posargs = ['--', *session.posargs] if session.posargs else []
     try:
-        session.run(sys.executable, '-m', 'nox', '-f', __file__, '--report', str(report), '-s', *TESTED_BY_CI, *posargs)
+        session.run(sys.executable, '-m', 'nox', '-f', __file__, '--report', str(report), '-t', 'ci', *posargs)
     finally:
         session.run(sys.executable, str(TOOLS / 'totals.py'), str(report))
 
 
-@nox.session(tags=['quick'])
+@nox.session(tags=['quick', 'ci'])
 def lint(session: nox.Session) -> None:
     """Style and common mistakes, by ruff."""
     session.install('ruff>=0.14')
     session.run('ruff', 'check', *(session.posargs or ['.']))
 
 
-@nox.session
+@nox.session(tags=['ci'])
 def build(session: nox.Session) -> None:
     """Wheels and source distributions of all parts into dist/."""
     session.install('build', 'hatchling>=1.27')
@@ -159,7 +172,7 @@ def build(session: nox.Session) -> None:
     session.run('python', str(TOOLS / 'check_wheels.py'), str(DIST))
 
 
-@nox.session(tags=['quick'], requires=['build'])
+@nox.session(tags=['quick', 'ci'], requires=['build'])
 def imports(session: nox.Session) -> None:
     """Who imports whom: no cycles, nothing upwards, nothing undeclared; and the tests of these checks."""
     session.install('pytest>=8.0')
@@ -169,15 +182,16 @@ def imports(session: nox.Session) -> None:
 
 
 @nox.session(requires=['build'], venv_params=SEED)
-@nox.parametrize('python,part', _matrix(PYTHONS, quick=TORCH_PYTHON))
+@nox.parametrize('python,part', _matrix())
 def isolated(session: nox.Session, part: str) -> None:
     """One part alone, from its wheel with only what it declares."""
-    _install(session, closure(PARTS, [part]), *PARTS[part].test_requires)
-    _pytest(session, PARTS[part].tests)
+    parallel = PARALLEL if needs_torch(PARTS, part) else []  # the tests of the others are over in a minute
+    _install(session, closure(PARTS, [part]), *PARTS[part].test_requires, *(['pytest-xdist>=3.6'] if parallel else []))
+    _pytest(session, *parallel, PARTS[part].tests)
 
 
 @nox.session(requires=['build'], venv_params=SEED)
-@nox.parametrize('python,part', _matrix(PYTHONS[:1]))
+@nox.parametrize('python,part', _matrix(only_lowest=True))
 def lowest(session: nox.Session, part: str) -> None:
     """One part with the lowest versions that it and its siblings declare; torch as in the constraints."""
     session.install('uv')
@@ -187,6 +201,7 @@ def lowest(session: nox.Session, part: str) -> None:
     wanted.write_text('\n'.join(sorted(r for r in thirds if name_of(r) != 'torch')))
     pins = session.run('uv', 'pip', 'compile', '-q', '--no-header', '--no-annotate', '--resolution', 'lowest-direct',
                        '--python', session.virtualenv.location, str(wanted), silent=True).splitlines()
+    _pip(session, 'uninstall', '-q', 'wheel')  # of the seed, and wants a newer packaging than our parts do
     _install(session, names, *pins, *PARTS[part].test_requires)
     _pytest(session, PARTS[part].tests, '-W', 'default')  # old releases warn about themselves
 
@@ -199,17 +214,17 @@ def _distributions() -> set[str]:
 def everything(session: nox.Session) -> None:
     """Only make the environment of all parts, which together, typecheck and bench use."""
     _install(session, list(PARTS), *_test_requires(list(PARTS)), *_demo_requires(), 'mypy>=1.13', 'types-PyYAML',
-             'hatchling>=1.27')
+             'hatchling>=1.27', 'pytest-xdist>=3.6')
 
 
-@nox.session(venv_backend='none', requires=['everything'])
+@nox.session(venv_backend='none', tags=['ci'], requires=['everything'])
 def together(session: nox.Session) -> None:
     """All parts in one environment: the tests of all, and those of the whole."""
     folders = [part.tests for part in PARTS.values() if part.tests.is_dir()]
-    _pytest(session, *folders, ROOT / 'tests' / 'together', program=_of_everything(session, 'pytest'))
+    _pytest(session, *PARALLEL, *folders, ROOT / 'tests' / 'together', program=_of_everything(session, 'pytest'))
 
 
-@nox.session(venv_backend='none', requires=['everything'])
+@nox.session(venv_backend='none', tags=['ci'], requires=['everything'])
 def typecheck(session: nox.Session) -> None:
     """Strict types of the installed wheels, which is what users get."""
     session.chdir(session.create_tmp())
@@ -217,7 +232,7 @@ def typecheck(session: nox.Session) -> None:
     session.run(_of_everything(session, 'mypy'), '--config-file', str(ROOT / 'pyproject.toml'), *what)
 
 
-@nox.session(python=TORCH_PYTHON, requires=['build'])
+@nox.session(python=TORCH_PYTHON, tags=['ci'], requires=['build'])
 def upgrade(session: nox.Session) -> None:
     """Over an installed upstream mmengine, by the line of the README, with pip and with uv."""
     session.install('pytest>=8.0', 'uv')
@@ -285,6 +300,29 @@ def generated(session: nox.Session) -> None:
     _install(session, closure(PARTS, ['config']), *PARTS['config'].test_requires)
     session.env['MMENGINE_GENERATED'] = '12000'
     _pytest(session, PARTS['config'].tests / 'test_config_generated.py')
+
+
+@nox.session(python=TORCH_PYTHON, tags=['ci'], requires=['build'])
+def stores(session: nox.Session) -> None:
+    """Files on Google Cloud Storage, Azure, FTP and the Hugging Face hub, as far as their emulators can be had."""
+    fileio = PARTS['fileio']
+    _install(session, closure(PARTS, ['fileio']), *fileio.test_requires, *fileio.groups['stores'])
+    session.env.update(_azurite(session))
+    _pytest(session, fileio.tests / 'test_fileio_cloud_stores.py')
+
+
+def _azurite(session: nox.Session) -> dict[str, str]:
+    """Install the emulator of Azure, and give the variable by which the tests find it."""
+    folder = ROOT / '.nox' / 'azurite'
+    program = folder / 'node_modules' / '.bin' / 'azurite-blob'
+    try:
+        if not program.exists():
+            session.run('npm', 'install', '--silent', '--fetch-retries=1', '--prefix', str(folder), 'azurite@3',
+                        external=True)
+    except CommandFailed:
+        session.warn('npm, of Node.js, is not there or cannot install azurite: the tests of Azure will skip')
+        return {}
+    return {'MMENGINE_AZURITE': str(program)}
 
 
 @nox.session(venv_backend='none', requires=['everything'])

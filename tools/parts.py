@@ -5,7 +5,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ class Part:
     name: str
     path: Path
     project: dict[str, Any]
-    test_requires: tuple[str, ...]
+    groups: dict[str, list[str]] = field(default_factory=dict)  # of requirements, for development alone
 
     @property
     def distribution(self) -> str:
@@ -54,8 +54,14 @@ class Part:
         return self.path.parent.name == 'integrations'
 
     def supports(self, python: str) -> bool:
-        """Whether the part can be installed on a Python such as '3.13'."""
-        return SpecifierSet(self.project.get('requires-python', '')).contains(python)
+        """Whether the part declares a Python such as '3.13', which takes wheels of all that it requires."""
+        return (SpecifierSet(self.project.get('requires-python', '')).contains(python)
+                and f'Programming Language :: Python :: {python}' in self.project.get('classifiers', ()))
+
+    @property
+    def test_requires(self) -> tuple[str, ...]:
+        """What the tests of the part need besides."""
+        return tuple(self.groups.get('test', ()))
 
     @property
     def requires(self) -> tuple[str, ...]:
@@ -90,8 +96,8 @@ def load_parts(root: Path = ROOT) -> dict[str, Part]:
         if file.parent.name.startswith('_'):  # the template for new integrations
             continue
         data = tomllib.loads(file.read_text(encoding='utf-8'))
-        tests = tuple(data.get('dependency-groups', {}).get('test', ()))
-        found[file.parent.name] = Part(file.parent.name, file.parent, data['project'], tests)
+        groups = data.get('dependency-groups', {})
+        found[file.parent.name] = Part(file.parent.name, file.parent, data['project'], groups)
     return {name: found[name] for name in closure(found, found)}
 
 

@@ -18,7 +18,7 @@ def make(root: Path, wheels: dict[str, list[str]]) -> list[str]:
         (folder / 'src').mkdir(parents=True)
         if not files:
             (folder / 'src').rmdir()
-        parts[name] = Part(name, folder, {'name': f'mmparts-{name}'}, ())
+        parts[name] = Part(name, folder, {'name': f'mmparts-{name}'})
         with zipfile.ZipFile(dist / f'mmparts_{name}-0.12.0-py3-none-any.whl', 'w') as archive:
             for file in [*files, f'mmparts_{name}-0.12.0.dist-info/METADATA']:
                 archive.writestr(file, '')
@@ -46,5 +46,5 @@ def test_planted_fault_is_found(tmp_path: Path, files: list[str], expected: str)
 
 
 def test_missing_wheel_is_said(tmp_path: Path) -> None:
-    part = Part('config', tmp_path, {'name': 'mmparts-config'}, ())
+    part = Part('config', tmp_path, {'name': 'mmparts-config'})
     assert check({'config': part}, tmp_path) == [f'mmparts-config: no wheel in {tmp_path}']

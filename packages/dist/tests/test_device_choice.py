@@ -61,7 +61,7 @@ def test_precedence(monkeypatch, present):
 
 def test_memory_figures_without_a_device():
     if torch.cuda.is_available():
-        pytest.skip('there is a CUDA device: test_device_cuda looks at it')
+        pytest.skip('there is a CUDA device: the next test looks at it')
     assert device.get_max_cuda_memory() == 0
     assert device.get_max_memory('cpu') == 0
     assert device.get_max_memory('cuda') == 0

@@ -107,9 +107,16 @@ def test_torchrun(tmp_path):
     assert read_report(2, tmp_path, done.stderr) == {rank: {'info': None, 'objects': None} for rank in range(2)}
 
 
-MISSING = """
-import os, signal, sys, time, torch
+#: A busy machine starts the processes slowly, and the timeouts of these tests are short: they count from here.
+ALL_UP = """
+import os, sys, time, torch
 from mmengine import dist
+open(f'up.{os.environ["RANK"]}', 'w').close()
+while not all(os.path.exists(f'up.{rank}') for rank in range(int(os.environ['WORLD_SIZE']))):
+    time.sleep(0.02)
+"""
+MISSING = ALL_UP + """
+import signal
 timeout, trouble, operation, launcher = float(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 dist.init_dist(launcher, timeout=timeout)
 rank = dist.get_rank()
@@ -186,9 +193,7 @@ def test_rank_that_keeps_the_store_dies(tmp_path):
     assert 'for process 0' in error
 
 
-SLOW = """
-import sys, time, torch
-from mmengine import dist
+SLOW = ALL_UP + """
 from mmengine.dist import watch
 watch._PATIENCE = 0.5
 dist.init_dist('pytorch', timeout=4.5)

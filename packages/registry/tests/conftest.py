@@ -19,7 +19,8 @@ def _no_scope_in_force() -> Iterator[None]:
     DefaultScope._instance_dict.clear()
     yield
     DefaultScope._instance_dict.clear()
-    MMLogger._instance_dict.clear()
+    for logger in list(MMLogger._instance_dict.values()):  # with the files that tests of other parts may have left
+        logger.release()
 
 
 @pytest.fixture

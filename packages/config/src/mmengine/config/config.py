@@ -243,9 +243,13 @@ class Config(FileHelpers):
 
     # ---------------------------------------------------------------- items and attributes
     def __getattr__(self, name: str) -> Any:
-        if name in _OWN or (name.startswith('__') and name.endswith('__')):
+        if name[:1] == '_' and (name in _OWN or (name[:2] == '__' and name.endswith('__'))):
             raise AttributeError(name)  # asked for while a copy is not filled yet
         return getattr(self._cfg_dict, name)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Read a value, or `default` where the key is not there."""
+        return self._cfg_dict.get(key, default)
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._cfg_dict, name, value)

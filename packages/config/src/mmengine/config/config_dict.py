@@ -105,7 +105,8 @@ class ConfigDict(_Dict):
 
     def get(self, key: Any, default: Any = None) -> Any:
         """Read a value, or `default` where the key is not there."""
-        return self.build_lazy(dict.get(self, key, default), key)
+        value = dict.get(self, key, default)
+        return self.build_lazy(value, key) if type(value) in LAZY_TYPES else value
 
     def pop(self, key: Any, default: Any = None) -> Any:
         """Remove a value and give it back, or `default` where the key is not there."""
