@@ -183,7 +183,6 @@ def test_trackers_of_its_own(tmp_path):
     hook = DetTrackingHook([dict(type='LocalVisBackend', name='mine', save_dir=str(own / 'vis_data'))], interval=2,
                            num_eval_images=1)
     run = Run(tmp_path, hook)
-    run.cfg = {'a': 1}
     run.cfg = type('Cfg', (dict,), {'filename': None})(a=1)
     run.train(4)
     assert (own / 'vis_data' / 'config.py').read_text() == 'a = 1\n'
@@ -205,9 +204,9 @@ def test_a_run_that_has_the_tracker_is_not_recorded_twice(tmp_path, caplog):
 
 @pytest.mark.parametrize(('options', 'run_options', 'message'), [
     (dict(log_checkpoint=True), dict(checkpoints=False), 'no CheckpointHook'),
-    (dict(), dict(validation=False), 'the run has no validation'),
+    ({}, dict(validation=False), 'the run has no validation'),
     (dict(log_checkpoint=True), dict(validation=False), 'log_checkpoint_metadata of the tracking hook is off'),
-    (dict(num_eval_images=9), dict(), 'has 5 samples: all of them are shown'),
+    (dict(num_eval_images=9), {}, 'has 5 samples: all of them are shown'),
 ])
 def test_warnings(tmp_path, caplog, options, run_options, message):
     Run(tmp_path, DetTrackingHook(**options), **run_options).train(2, saved_at=(2,))

@@ -142,10 +142,10 @@ class DetTrackingHook(Hook):
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Record the metrics and the tables."""
         self._metrics = dict(metrics or {})
-        with self._recorder.at(runner.iter, runner.epoch):
+        with self._recorder.at(runner.iter, runner.epoch if _point_of(runner)[0] == 'epoch' else None):
             if self._own is not None:
                 numbers = {name: value for name, value in self._metrics.items() if isinstance(value, Number)}
-                self._own.add_scalars(numbers, runner.epoch)
+                self._own.add_scalars(numbers, _point_of(runner)[1])
             if self._gallery is not None:
                 self._record_tables(runner, self._gallery)
 
@@ -180,13 +180,14 @@ class DetTrackingHook(Hook):
         return Gallery(dataset, length, self.num_eval_images, self.bbox_score_thr, self.backend_args)
 
     def _record_tables(self, runner: Any, gallery: Gallery) -> None:
+        unit, number = _point_of(runner)
         if gallery.truths:
-            self._recorder.add_table(TRUTHS, ['image_name', 'image'], gallery.truths, runner.epoch,
+            self._recorder.add_table(TRUTHS, ['image_name', 'image'], gallery.truths, number,
                                      artifact=Artifact('val', 'dataset'))
         if gallery.predictions:
-            aliases = ('latest', f'epoch_{runner.epoch}' if _is_by_epoch(runner) else f'iter_{runner.iter}')
+            version = Artifact(self._name(runner, 'pred'), 'evaluation', ('latest', f'{unit}_{number}'))
             self._recorder.add_table(PREDICTIONS, ['image_name', 'ground_truth', 'prediction'], gallery.predictions,
-                                     runner.epoch, artifact=Artifact(self._name(runner, 'pred'), 'evaluation', aliases))
+                                     number, artifact=version)
         gallery.begin()  # the pictures are not kept until the next evaluation
 
     # Checkpoints
@@ -216,8 +217,8 @@ class DetTrackingHook(Hook):
         """Hand on the last checkpoint, also one that was saved just now."""
         if self._keeper is not None:
             if self._keeper.is_saving:
-                by_epoch = _is_by_epoch(runner)
-                self._keeper.note(runner, runner.epoch if by_epoch else runner.iter, 'epoch' if by_epoch else 'iter')
+                unit, number = _point_of(runner)
+                self._keeper.note(runner, number, unit)
             self._hand_over(runner, {})
 
     def _hand_over(self, runner: Any, metrics: Mapping[str, Any]) -> None:
@@ -242,6 +243,7 @@ def _checkpoint_hook(runner: Any) -> Any:
                  if any(kind.__name__ == 'CheckpointHook' for kind in type(hook).__mro__)), None)
 
 
-def _is_by_epoch(runner: Any) -> bool:
-    """Tell whether the run counts epochs."""
-    return bool(getattr(runner.log_processor, 'by_epoch', True))
+def _point_of(runner: Any) -> tuple[str, int]:
+    """Give what the run counts, 'epoch' or 'iter', and how many are done."""
+    by_epoch = getattr(runner.log_processor, 'by_epoch', True)
+    return ('epoch', runner.epoch) if by_epoch else ('iter', runner.iter)
