@@ -60,7 +60,8 @@ class LocalVisBackend(BaseVisBackend):
         self._img_save_dir = img_save_dir
         self._config_save_file = config_save_file
         self._scalar_save_file = scalar_save_file
-        self._line_files: dict[str, files.LineFile] = {}  # of scalars, by path as it was given
+        self._lines: files.LineFile | None = None  # of the file of scalars
+        self._further_lines: dict[str, files.LineFile] = {}  # by path as it was given
 
     def _init_env(self) -> None:
         os.makedirs(self._folder, exist_ok=True)
@@ -121,12 +122,12 @@ class LocalVisBackend(BaseVisBackend):
         record.setdefault('step', step)
         line = files.as_line(record)
         if file_path is not None:
-            (self._line_files.get(file_path) or self._further_file(file_path)).append(line)
+            (self._further_lines.get(file_path) or self._further_file(file_path)).append(line)
         self._scalars().append(line)
 
     def _scalars(self) -> files.LineFile:
-        path = self._scalar_save_file
-        return self._line_files.get(path) or self._line_files.setdefault(path, files.LineFile(path))
+        self._lines = self._lines or files.LineFile(self._scalar_save_file)
+        return self._lines
 
     def _further_file(self, file_path: str) -> files.LineFile:
         if not file_path.endswith('.json'):
@@ -136,7 +137,7 @@ class LocalVisBackend(BaseVisBackend):
             raise AssertionError('`file_path` and `scalar_save_file` should be two files, '
                                  f'but both are {self._scalar_save_file!r}')
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        return self._line_files.setdefault(file_path, files.LineFile(path))
+        return self._further_lines.setdefault(file_path, files.LineFile(path))
 
     @force_init_env
     def add_table(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], step: int = 0, *,
@@ -227,7 +228,7 @@ class LocalVisBackend(BaseVisBackend):
         """Note in `run.json` how the run ended."""
         if not self._env_initialized:
             return
-        for file in self._line_files.values():
+        for file in (self._scalars(), *self._further_lines.values()):
             file.close()
         known = {key: value for key, value in vars(self.identity).items() if value and key != 'resume'}
         self._merge('run.json', {**known, 'status': status})
