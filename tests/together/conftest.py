@@ -40,6 +40,12 @@ def build(tmp_path: Path) -> Build:
     return make
 
 
+@pytest.fixture
+def integrations() -> Path:
+    """Folder of the integrations."""
+    return INTEGRATIONS
+
+
 @pytest.fixture(scope='session')
 def tests_of() -> Callable[[str], Any]:
     """Give the module of tests of an integration, which knows how its tracker is kept offline and read."""

@@ -97,6 +97,7 @@ class TestNeptuneWithoutServer(UnreachableContract):
     """A server of one's own that is away."""
 
     def make_unreachable(self, save_dir, address):
+        import neptune  # noqa: F401  # before the limits, which are those of a connection
         token = base64.b64encode(json.dumps({'api_address': f'http://{address}', 'api_url': f'http://{address}',
                                              'api_key': 'k'}).encode()).decode()
         backend = NeptuneVisBackend(str(save_dir), dict(mode='async', project='a/b', api_token=token))

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image as PILImage
 
-from mmengine.integrations.neptune.client import init_run, recording, wants_server
+from mmengine.integrations.neptune.client import end_run, init_run, recording, wants_server
 from mmengine.integrations.neptune.tables import table_as_csv
 from mmengine.visualization import VISBACKENDS, BaseVisBackend, RunInfo, force_init_env
 from mmengine.visualization.backends.fallbacks import figure_as_html, figure_as_image, place_of
@@ -94,7 +94,7 @@ class NeptuneVisBackend(BaseVisBackend):
         if self._env_initialized:
             self._env_initialized = False
             self._neptune['sys/failed'] = status != 'success'
-            self._neptune.stop(seconds=self.close_limit * 0.75)
+            end_run(self._neptune, self.close_limit * 0.75)
 
     # Numbers and settings
 

@@ -48,6 +48,12 @@ def init_run(client: Any, folder: str | None, arguments: Mapping[str, Any]) -> A
     return run
 
 
+def end_run(run: Any, seconds: float) -> None:
+    """End a run, and wait so long for what it has to send."""
+    _runs.discard(run)
+    run.stop(seconds=seconds)
+
+
 @contextmanager
 def _folder(folder: str | None) -> Iterator[None]:
     if folder is None or FOLDER in os.environ:
