@@ -1,7 +1,8 @@
 """What recording a number costs the training thread: `bench_trackers.py [--upstream PYTHON]`, beside upstream.
 
 Between two calls the thread multiplies matrices, as a training does. Every tracker runs offline, in a process and a
-folder of its own. A tracker whose client is not installed is left out. Upstream's backends get the clients of this environment.
+folder of its own. A tracker whose client is not installed is left out. Upstream's backends get the clients of
+this environment.
 """
 from __future__ import annotations
 

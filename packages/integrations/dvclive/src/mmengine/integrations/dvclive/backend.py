@@ -15,7 +15,7 @@ from mmengine.visualization import VISBACKENDS, BaseVisBackend, RunInfo, force_i
 from mmengine.visualization.backends.fallbacks import histogram_of, place_of
 from mmengine.visualization.backends.files import as_picture
 from mmengine.visualization.drawing.annotate import annotate
-from mmengine.visualization.values import (Artifact, PictureRef, plain_config, to_array, to_image, to_plain, to_scalar)
+from mmengine.visualization.values import Artifact, PictureRef, plain_config, to_array, to_image, to_plain, to_scalar
 
 #: Seconds between two times that `metrics.json` and `dvc.yaml` are written, which the client does at the end only.
 SYNC_PERIOD = 15.0

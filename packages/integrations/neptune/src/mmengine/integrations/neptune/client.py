@@ -1,4 +1,4 @@
-"""How the client is started and kept whole: offline, in the folder of the run, without what it would watch by itself."""
+"""How the client is started: offline, in the folder of the run, and without what it would record by itself."""
 from __future__ import annotations
 
 import functools
