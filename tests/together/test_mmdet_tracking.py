@@ -124,7 +124,8 @@ def digests(artifact: dict[str, Any], end: str) -> dict[str, str]:
 def test_the_run_of_the_hook(cfg: dict[str, Any], wandb_tests: Any) -> None:
     hook = dict(type='MMDetWandbHook', init_kwargs={**wandb_tests.OFFLINE, 'project': 'mmdetection', 'id': 'run1'},
                 interval=2, log_checkpoint=True, num_eval_images=COUNT + 1)
-    runner = Runner.from_cfg({**cfg, 'custom_hooks': [hook]})
+    with pytest.warns(DeprecationWarning, match='MMDetWandbHook to custom_hooks'):  # as configs of MMDetection 2 say it
+        runner = Runner.from_cfg({**cfg, 'log_config': dict(hooks=[dict(type='TextLoggerHook'), hook])})
     runner.train()
     folder = Path(runner.log_dir, 'vis_data')
     facts = json.loads(wandb_tests.inspect(wandb_tests.the_run(folder), '--summary'))
