@@ -11,7 +11,10 @@ from mmengine.integrations.dvclive.names import artifact_id, kept_name
 from mmengine.visualization import Artifact, Identity, Picture, PictureRef, Visualizer
 from mmengine.visualization.testing import Records, VisBackendContract, black_hole, dead_address, sample_image
 
-pytestmark = pytest.mark.filterwarnings('ignore:_NoneStep.value will soon:DeprecationWarning')  # of what DVC calls
+#: What DVC calls is not up to date, and its databases stay open.
+pytestmark = [pytest.mark.filterwarnings('ignore:_NoneStep.value will soon:DeprecationWarning'),
+              pytest.mark.filterwarnings('ignore:unclosed database:ResourceWarning'),
+              pytest.mark.filterwarnings('ignore:.*sqlite3.Connection:pytest.PytestUnraisableExceptionWarning')]
 
 
 @pytest.fixture(autouse=True)
