@@ -1,7 +1,8 @@
 """What recording a number costs the training thread: `bench_trackers.py [--upstream PYTHON]`, beside upstream.
 
 Between two calls the thread multiplies matrices, as a training does. Every tracker runs offline, in a process and a
-folder of its own. A tracker whose client is not installed is left out.
+folder of its own. A tracker whose client is not installed is left out. Upstream's backends get the clients of
+this environment.
 """
 from __future__ import annotations
 
@@ -46,8 +47,10 @@ def paced(call: Callable[[int], None], count: int) -> list[float]:
     return sorted(taken)
 
 
-def measure(tracker: str, count: int) -> dict[str, list[float]]:
-    """Record to one tracker; gives median and mean of each method."""
+def measure(tracker: str, count: int, clients: str | None) -> dict[str, list[float]]:
+    """Record to one tracker, whose client may come from another environment; gives median and mean of each method."""
+    if clients:
+        sys.path.append(clients)  # behind the environment's own, so that its mmengine is the one that is measured
     from mmengine.visualization import Visualizer
 
     folder = os.getcwd()
@@ -68,11 +71,12 @@ def measure(tracker: str, count: int) -> dict[str, list[float]]:
     return found
 
 
-def run(python: str, tracker: str, count: int) -> dict[str, list[float]] | None:
+def run(python: str, tracker: str, count: int, clients: str | None = None) -> dict[str, list[float]] | None:
     """Measure in a process of its own; None if it did not come to its end."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         variables = {name: value.replace('{folder}', folder) for name, value in TRACKERS[tracker][2].items()}
-        done = subprocess.run([python, os.path.abspath(__file__), '--one', tracker, '--count', str(count)], cwd=folder,
+        command = [python, os.path.abspath(__file__), '--one', tracker, '--count', str(count)]
+        done = subprocess.run(command + (['--clients', clients] if clients else []), cwd=folder,
                               env={**os.environ, 'HOME': folder, 'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1',
                                    **variables}, capture_output=True, text=True, timeout=600)
     lines = [line for line in done.stdout.splitlines() if line.startswith('{"add_scalar"')]
@@ -85,10 +89,11 @@ def main() -> None:
     parser.add_argument('--upstream', help='the Python of an environment with the mmengine to compare with')
     parser.add_argument('--trackers', nargs='+', choices=list(TRACKERS), default=list(TRACKERS))
     parser.add_argument('--count', type=int, default=2000, help='calls of each method')
+    parser.add_argument('--clients', help=argparse.SUPPRESS)
     parser.add_argument('--one', choices=list(TRACKERS), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        measure(args.one, args.count)
+        measure(args.one, args.count, args.clients)
         return
     pythons = {'ours': sys.executable, **({'upstream': args.upstream} if args.upstream else {})}
     print(f'microseconds of the training thread per call, median (mean) of {args.count}; add_scalars has 5 numbers')
@@ -98,11 +103,18 @@ def main() -> None:
         if TRACKERS[tracker][0] and find_spec(TRACKERS[tracker][0]) is None:
             print(f'{tracker:12}{"not installed":>26}')
             continue
-        found = {library: run(python, tracker, args.count) for library, python in pythons.items()}
+        found = {library: run(python, tracker, args.count, _client_folder(tracker) if library == 'upstream' else None)
+                 for library, python in pythons.items()}
         cells = [_cell(result and result[method]) for method in METHODS for result in found.values()]
         ours, upstream = found['ours'], found.get('upstream')
         ratios = [f'{ours[method][0] / upstream[method][0]:12.3f}' for method in METHODS] if ours and upstream else []
         print(f'{tracker:12}' + ''.join(cells) + ''.join(ratios), flush=True)
+
+
+def _client_folder(tracker: str) -> str | None:
+    """Give the folder of this environment that a client is in, for an environment that has only its own mmengine."""
+    spec = find_spec(TRACKERS[tracker][0]) if TRACKERS[tracker][0] else None
+    return os.path.dirname(os.path.dirname(spec.origin)) if spec is not None and spec.origin else None
 
 
 def _cell(pair: list[float] | None) -> str:

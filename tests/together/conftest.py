@@ -1,6 +1,7 @@
 """The example is the vehicle: its folder is the path that it runs with."""
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 
 from mmengine.runner import Runner
 
-EXAMPLE = Path(__file__).resolve().parents[2] / 'examples' / 'digits'
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / 'examples' / 'digits'
+INTEGRATIONS = ROOT / 'packages' / 'integrations'
 sys.path.insert(0, str(EXAMPLE))
 
 Build = Callable[..., Runner]
@@ -35,3 +38,24 @@ def build(tmp_path: Path) -> Build:
         return Runner.from_cfg(cfg)
 
     return make
+
+
+@pytest.fixture
+def integrations() -> Path:
+    """Folder of the integrations."""
+    return INTEGRATIONS
+
+
+@pytest.fixture(scope='session')
+def tests_of() -> Callable[[str], Any]:
+    """Give the module of tests of an integration, which knows how its tracker is kept offline and read."""
+    def load(name: str) -> Any:
+        path = INTEGRATIONS / name / 'tests' / f'test_{name}_backend.py'
+        spec = importlib.util.spec_from_file_location(f'{name}_backend_tests', path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load

@@ -93,6 +93,27 @@ def test_train_val_and_test_lie_on_one_axis(tmp_path: Path, cfg: dict[str, Any])
     assert [line['step'] for line in lines] == [4, 1, 10, 2, 2]  # as programs that read these files expect
 
 
+def test_every_hook_may_record_at_the_end(cfg: dict[str, Any]) -> None:
+    ends: list[int] = []
+
+    class Last(Hook):
+        priority = 'LOWEST'
+
+        def after_run(self, runner: Any) -> None:
+            assert len(TRACKERS[0].statuses) == len(ends)
+            ends.append(runner.iter)
+            runner.visualizer.add_scalars({'last': 1.0}, runner.iter)
+
+    runner = Runner.from_cfg(cfg)
+    runner.register_hook(Last())
+    runner.train()
+    runner.val()
+    tracker, = TRACKERS
+    assert [values for _, values in tracker.scalars if 'last' in values] == [{'last': 1.0}] * 2
+    assert ends == [12, 12]
+    assert tracker.statuses == ['success', 'success']
+
+
 @pytest.mark.parametrize(('error', 'status'), [(ValueError('bad batch'), 'failed'), (KeyboardInterrupt(), 'aborted'),
                                                (SystemExit(1), 'aborted')])
 def test_how_it_ended(cfg: dict[str, Any], error: BaseException, status: str) -> None:

@@ -158,3 +158,31 @@ def test_beside_the_local_files(tmp_path):
     assert records.scalars == {'loss': [(4, 0.25)], 'lr': [(4, 0.5)]}
     saved = np.asarray(Image.open(tmp_path / 'vis_data' / 'vis_image' / 'img_4.png'))
     assert (records.images['img'][0][1] == saved).all()
+
+
+FULL_DISK = """
+import resource, sys, time
+sys.modules['torch.utils.tensorboard'] = None
+from mmengine.integrations.tensorboard import TensorboardVisBackend
+backend = TensorboardVisBackend(sys.argv[1], init_kwargs=dict(flush_secs=0))
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, most))  # no file may be longer: as on a full disk
+try:
+    for step in range(100_000):
+        backend.add_scalar('loss', 0.5, step)
+        time.sleep(0.001)
+except OSError as error:
+    assert 'writes no more' in str(error), error
+else:
+    raise SystemExit('nothing was raised')
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+backend.add_scalar('after', 0.25, 1)
+backend.close()
+"""
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='has no limits of file sizes to stand for a full disk')
+def test_a_full_disk_is_said_and_stops_nothing(tmp_path):
+    done = subprocess.run([sys.executable, '-c', FULL_DISK, str(tmp_path)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert read_events(tmp_path).scalars['after'] == [(1, 0.25)]

@@ -141,7 +141,9 @@ def manifest_of(folder: Path, name: str) -> tuple[dict, dict]:
 
 def test_a_table_refers_to_the_pictures_of_another(backend, tmp_path):
     backend.add_table('val_data', ['name', 'image'], [['a', a_picture()]], 0, artifact=Artifact('val', 'dataset'))
-    backend.add_table('eval_data', ['name', 'truth', 'score'], [['a', PictureRef('val_data', 0, 'image'), 0.5]], 1,
+    ref = PictureRef('val_data', 0, 'image')
+    found = Picture(sample_image(), {'pred': Boxes(np.array([[1., 2., 3., 4.]]), [1])}, same_as=ref)
+    backend.add_table('eval_data', ['name', 'truth', 'found', 'score'], [['a', ref, found, 0.5]], 1,
                       artifact=Artifact('pred', 'evaluation', ('latest', 'epoch_1'), {'mAP': 0.5}))
     backend.close()
     _, truth = manifest_of(tmp_path, 'val')
@@ -150,8 +152,15 @@ def test_a_table_refers_to_the_pictures_of_another(backend, tmp_path):
     assert sorted(artifact['aliases']) == ['epoch_1', 'latest']
     assert json.loads(artifact['metadata']) == {'mAP': 0.5}
     pictures = {path: entry['digest'] for path, entry in prediction.items() if path.endswith('.png')}
-    assert len(pictures) == 2  # the image and its mask
+    assert len(pictures) == 2  # the image and its mask; what was found is shown on the same image
     assert pictures == {path: entry['digest'] for path, entry in truth.items() if path.endswith('.png')}
+
+
+def test_a_picture_of_no_known_table_has_its_own_pixels(backend, tmp_path):
+    picture = Picture(sample_image(), same_as=PictureRef('val_data', 0, 'image'))
+    backend.add_table('eval', ['image'], [[picture]], artifact=Artifact('pred', 'evaluation'))
+    backend.close()
+    assert len([path for path in manifest_of(tmp_path, 'pred')[1] if path.endswith('.png')]) == 1
 
 
 def test_pictures_of_a_table():

@@ -166,9 +166,9 @@ class LoggerHook(Hook):
         dump(to_plain(tag), os.path.join(runner.log_dir, self.json_log_path or f'{runner.timestamp}.json'))
 
     def after_run(self, runner: Any) -> None:
-        """End the records of the run, and copy the logs."""
-        runner.visualizer.close()
+        """Copy the logs, with all that was recorded until now."""
         if self.out_dir is not None:
+            runner.visualizer.flush()
             self._copy_logs(runner)
 
     @master_only

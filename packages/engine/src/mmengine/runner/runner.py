@@ -227,7 +227,7 @@ class Runner(RunnerState):
             self.optim_wrapper.initialize_count_status(self.model, self.train_loop.iter, self.train_loop.max_iters)
             self._maybe_compile('train_step')
             model: nn.Module = self.train_loop.run()
-            self.call_hook('after_run')
+            self._end_run()
         return model
 
     def val(self) -> dict[str, float]:
@@ -254,7 +254,7 @@ class Runner(RunnerState):
             self.call_hook('before_run')
             self.load_or_resume()
             metrics: dict[str, float] = loop.run()
-            self.call_hook('after_run')
+            self._end_run()
         return metrics
 
     def _prepare_training(self) -> None:
@@ -341,6 +341,11 @@ class Runner(RunnerState):
                     hook.rescue(self)
             except Exception as error:  # the error that ended the run is the one to raise
                 self.logger.error(f'{type(hook).__name__} could not save the run: {type(error).__name__}: {error}')
+
+    def _end_run(self) -> None:
+        """Call the hooks, which may still record, and then end the run at the trackers."""
+        self.call_hook('after_run')
+        self.visualizer.close()
 
     def _close(self, status: str) -> None:
         """End what a run that did not come to its end leaves open: trackers, and hooks that have a `close`."""

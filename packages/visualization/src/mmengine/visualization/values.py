@@ -36,6 +36,7 @@ class Picture:
         masks: Groups of masks by name: a class id per pixel (height x width, integer), 0 for background.
         class_names: Class id -> name, for boxes and masks alike.
         caption: A line below the image.
+        same_as: A picture of a table recorded before that shows the same image, whose upload a tracker may use again.
     """
 
     image: Any
@@ -43,6 +44,7 @@ class Picture:
     masks: Mapping[str, Any] = field(default_factory=dict)
     class_names: Mapping[int, str] = field(default_factory=dict)
     caption: str | None = None
+    same_as: PictureRef | None = None
 
 
 @dataclass(frozen=True)

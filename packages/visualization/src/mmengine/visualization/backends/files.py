@@ -25,11 +25,6 @@ def record_path(folder: str | os.PathLike[str], name: str, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-def append_line(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
-    """Append one record as a line of JSON, in one write to the system, so that a crash loses or tears nothing."""
-    append_bytes(path, as_line(record))
-
-
 def as_line(record: Mapping[str, Any]) -> bytes:
     """Write a record as a line of JSON."""
     try:
@@ -39,17 +34,56 @@ def as_line(record: Mapping[str, Any]) -> bytes:
     return text.encode() + b'\n'
 
 
-def append_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Append to a file in one write to the system."""
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+class LineFile:
+    """A file of lines that stays open, since opening it takes longer than a line does.
+
+    Each line goes to the system in one write, so that a crash loses or tears nothing, and several processes may append.
+
+    Args:
+        path: The file; it is made with its first line, and again if somebody has removed it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = os.fspath(path)
+        self._handle: int | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {'_path': self._path, '_handle': None}
+
+    def __del__(self) -> None:
+        self.close()
+
+    def append(self, line: bytes) -> None:
+        """Append a line."""
+        try:
+            handle = self._handle
+            if handle is None or not os.fstat(handle).st_nlink:
+                handle = self._open()
+            written = os.write(handle, line)
+            while written < len(line):  # the rest of a short write either goes through or says why not
+                written += os.write(handle, line[written:])
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._path) from error
+
+    def _open(self) -> int:
+        self.close()
+        self._handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        return self._handle
+
+    def close(self) -> None:
+        """Close the file; a further line opens it again."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
+
+
+def append_line(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
+    """Append one record as a line of JSON."""
+    file = LineFile(path)
     try:
-        view = memoryview(data)
-        while view:  # the rest of a short write either goes through or says why not
-            view = view[os.write(handle, view):]
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+        file.append(as_line(record))
     finally:
-        os.close(handle)
+        file.close()
 
 
 def write_png(path: str | os.PathLike[str], image: Image) -> None:

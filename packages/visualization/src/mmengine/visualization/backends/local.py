@@ -16,6 +16,9 @@ from mmengine.visualization.backends.base import BaseVisBackend, force_init_env
 from mmengine.visualization.drawing.annotate import annotate
 from mmengine.visualization.values import Artifact, Picture, is_tensor, to_array, to_plain, to_scalar
 
+#: What needs no second look before it is written.
+NUMBERS = frozenset({bool, float, int})
+
 
 @VISBACKENDS.register_module()
 class LocalVisBackend(BaseVisBackend):
@@ -57,7 +60,8 @@ class LocalVisBackend(BaseVisBackend):
         self._img_save_dir = img_save_dir
         self._config_save_file = config_save_file
         self._scalar_save_file = scalar_save_file
-        self._further_files: dict[str, str] = {}
+        self._lines: files.LineFile | None = None  # of the file of scalars
+        self._further_lines: dict[str, files.LineFile] = {}  # by path as it was given
 
     def _init_env(self) -> None:
         os.makedirs(self._folder, exist_ok=True)
@@ -105,7 +109,8 @@ class LocalVisBackend(BaseVisBackend):
     @force_init_env
     def add_scalar(self, name: str, value: Any, step: int = 0, **kwargs: Any) -> None:
         """Append one number to the file of scalars."""
-        files.append_line(self._scalar_save_file, {name: _as_number(value), 'step': step})
+        number = value if type(value) in NUMBERS else _as_number(value)
+        self._scalars().append(files.as_line({name: number, 'step': step}))
 
     @force_init_env
     def add_scalars(self, scalar_dict: dict[str, Any], step: int = 0, file_path: str | None = None,
@@ -113,16 +118,18 @@ class LocalVisBackend(BaseVisBackend):
         """Append the numbers as one line to the file of scalars, and to `file_path` below `save_dir` if given."""
         if not isinstance(scalar_dict, dict):
             raise AssertionError(f'scalar_dict should be a dict, but got {type(scalar_dict).__name__}')
-        record = {name: _as_number(value) for name, value in scalar_dict.items()}
+        record = {name: value if type(value) in NUMBERS else _as_number(value) for name, value in scalar_dict.items()}
         record.setdefault('step', step)
         line = files.as_line(record)
         if file_path is not None:
-            files.append_bytes(self._further_file(file_path), line)
-        files.append_bytes(self._scalar_save_file, line)
+            (self._further_lines.get(file_path) or self._further_file(file_path)).append(line)
+        self._scalars().append(line)
 
-    def _further_file(self, file_path: str) -> str:
-        if file_path in self._further_files:
-            return self._further_files[file_path]
+    def _scalars(self) -> files.LineFile:
+        self._lines = self._lines or files.LineFile(self._scalar_save_file)
+        return self._lines
+
+    def _further_file(self, file_path: str) -> files.LineFile:
         if not file_path.endswith('.json'):
             raise AssertionError(f"file_path should end in '.json', but got {file_path!r}")
         path = os.path.join(self._folder, file_path)
@@ -130,8 +137,7 @@ class LocalVisBackend(BaseVisBackend):
             raise AssertionError('`file_path` and `scalar_save_file` should be two files, '
                                  f'but both are {self._scalar_save_file!r}')
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        self._further_files[file_path] = path
-        return path
+        return self._further_lines.setdefault(file_path, files.LineFile(path))
 
     @force_init_env
     def add_table(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], step: int = 0, *,
@@ -222,6 +228,8 @@ class LocalVisBackend(BaseVisBackend):
         """Note in `run.json` how the run ended."""
         if not self._env_initialized:
             return
+        for file in (self._scalars(), *self._further_lines.values()):
+            file.close()
         known = {key: value for key, value in vars(self.identity).items() if value and key != 'resume'}
         self._merge('run.json', {**known, 'status': status})
 

@@ -89,6 +89,8 @@ def walk(value: Any, leaf: Callable[[Any], Any]) -> Any:
     if kind in PLAIN:
         return value
     if kind is dict:
+        if PLAIN.issuperset(map(type, value.values())):
+            return value.copy()
         return {key: item if type(item) in PLAIN else walk(item, leaf) for key, item in value.items()}
     if kind is list or kind is tuple:
         return kind([walk(item, leaf) for item in value])

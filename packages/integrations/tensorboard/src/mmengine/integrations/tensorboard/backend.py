@@ -55,7 +55,10 @@ class TensorboardVisBackend(BaseVisBackend):
             # tensorboardX names files by the second, and two of one name would overwrite each other.
             'filename_suffix': f'.{os.getpid()}.{next(_writers)}',
         }
-        self._tensorboard = _writer_class()(self._save_dir, **{**defaults, **self._init_kwargs})
+        writer = _writer_class()
+        if writer.__module__.startswith('tensorboardX'):
+            defaults['max_queue'] = 0  # no end: of a queue that nobody empties more than its length would wait for ever
+        self._tensorboard = writer(self._save_dir, **{**defaults, **self._init_kwargs})
 
     @property
     @force_init_env
@@ -66,13 +69,13 @@ class TensorboardVisBackend(BaseVisBackend):
     @force_init_env
     def add_config(self, config: Any, **kwargs: Any) -> None:
         """Write the config as text."""
-        self._tensorboard.add_text('config', f'```python\n{config_text(config)}\n```')
+        self._living().add_text('config', f'```python\n{config_text(config)}\n```')
 
     @force_init_env
     def add_image(self, name: str, image: Any, step: int = 0, **kwargs: Any) -> None:
         """Write an image of uint8: height x width (x channels), RGB."""
         image = to_image(image)
-        self._tensorboard.add_image(name, image, step, dataformats='HW' if image.ndim == 2 else 'HWC')
+        self._living().add_image(name, image, step, dataformats='HW' if image.ndim == 2 else 'HWC')
 
     @force_init_env
     def add_scalar(self, name: str, value: Any, step: int = 0, **kwargs: Any) -> None:
@@ -82,7 +85,7 @@ class TensorboardVisBackend(BaseVisBackend):
         except TypeError as error:
             warnings.warn(f'{name!r} is not written to TensorBoard. {error}', UserWarning, stacklevel=3)
             return
-        self._tensorboard.add_scalar(name, number, step)
+        self._living().add_scalar(name, number, step)
 
     @force_init_env
     def add_scalars(self, scalar_dict: dict[str, Any], step: int = 0, file_path: str | None = None,
@@ -101,11 +104,11 @@ class TensorboardVisBackend(BaseVisBackend):
         """Write a histogram."""
         if values is not None:
             array = to_array(values).ravel()
-            self._tensorboard.add_histogram(name, array[np.isfinite(array)], step, bins='tensorflow')
+            self._living().add_histogram(name, array[np.isfinite(array)], step, bins='tensorflow')
             return
         heights, borders = to_array(counts).astype(float), to_array(edges).astype(float)
         middles = (borders[:-1] + borders[1:]) / 2  # the sums are not known: as if all values were in the middle
-        self._tensorboard.add_histogram_raw(
+        self._living().add_histogram_raw(
             name, min=borders[0], max=borders[-1], num=heights.sum(), sum=heights @ middles,
             sum_squares=heights @ middles**2, bucket_limits=borders[1:].tolist(), bucket_counts=heights.tolist(),
             global_step=step)
@@ -116,7 +119,7 @@ class TensorboardVisBackend(BaseVisBackend):
         if format == 'html':
             super().add_text(name, text, step, format=format)
         else:
-            self._tensorboard.add_text(name, text, step)
+            self._living().add_text(name, text, step)
 
     @force_init_env
     def add_figure(self, name: str, figure: Any, step: int = 0, **kwargs: Any) -> None:
@@ -129,17 +132,33 @@ class TensorboardVisBackend(BaseVisBackend):
     def flush(self) -> None:
         """Write what is held back; tensorboardX may have the very last events still on their way through its thread."""
         if self._env_initialized:
-            self._tensorboard.flush()
+            self._living().flush()
 
     def close(self, status: str = 'success') -> None:
         """Finish the event file; a later record begins another one beside it."""
         if self._env_initialized:
-            self._tensorboard.close()
+            writer = self._living()
             self._env_initialized = False
+            writer.close()
+
+    def _living(self) -> Any:
+        """Give the writer, unless it can write no more; then the next record begins another file.
+
+        tensorboardX writes in a thread, which a full disk ends: whatever is recorded then would be lost unnoticed, or
+        wait for ever.
+        """
+        events = getattr(getattr(self._tensorboard, 'file_writer', None), 'event_writer', None)
+        thread = getattr(events, '_worker', None)
+        if thread is not None and not thread.is_alive():
+            self._env_initialized = False
+            events._event_queue.cancel_join_thread()  # type: ignore[union-attr]  # has one if it has a thread
+            raise OSError('tensorboardX writes no more: its thread has ended, as it does when the disk is full; '
+                          'what was recorded since then is lost')
+        return self._tensorboard
 
 
 def _writer_class() -> Any:
-    """Prefer torch's writer: it raises when the disk is full, where that of tensorboardX waits for ever."""
+    """Prefer torch's writer, which raises where the disk is full; of tensorboardX see `_living`."""
     try:
         return import_module('torch.utils.tensorboard').SummaryWriter
     except ImportError:

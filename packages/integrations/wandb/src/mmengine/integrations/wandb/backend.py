@@ -1,6 +1,7 @@
 """Weights & Biases as a backend of the visualizer."""
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
@@ -241,6 +242,9 @@ class WandbVisBackend(BaseVisBackend):
     def _cell(self, table: str, row: int, column: str, value: Any) -> Any:
         if isinstance(value, PictureRef):
             return self._referred(table, value)
+        if isinstance(value, Picture) and value.same_as is not None:
+            with contextlib.suppress(KeyError):  # a table of another run: the pixels are here as well
+                return media.image(self._wandb, value, self._referred(table, value.same_as))
         cell = media.cell(self._wandb, value)
         if isinstance(cell, self._wandb.Image):
             self._pictures[table, row, column] = cell

@@ -11,14 +11,21 @@ from mmengine.visualization.backends.files import as_picture
 from mmengine.visualization.values import Boxes, Picture, to_array, to_image, to_plain
 
 
-def image(wandb: Any, value: Any) -> Any:
-    """Make an image with its layers of a `Picture` or an array."""
+def image(wandb: Any, value: Any, upload: Any = None) -> Any:
+    """Make an image with its layers of a `Picture` or an array.
+
+    Args:
+        wandb: The module.
+        value: The picture.
+        upload: An image with the same pixels, to be used instead of them.
+    """
     picture = value if isinstance(value, Picture) else Picture(value)
     names = {int(number): str(name) for number, name in picture.class_names.items()}
     boxes = {group: {'box_data': _boxes(found, names), **_labels(names, found.labels)}
              for group, found in picture.boxes.items()}
     masks = {group: _mask(mask, names) for group, mask in picture.masks.items()}
-    return wandb.Image(to_image(picture.image), boxes=boxes or None, masks=masks or None, caption=picture.caption)
+    pixels = to_image(picture.image) if upload is None else upload
+    return wandb.Image(pixels, boxes=boxes or None, masks=masks or None, caption=picture.caption)
 
 
 def _boxes(boxes: Boxes, names: Mapping[int, str]) -> list[dict[str, Any]]:
