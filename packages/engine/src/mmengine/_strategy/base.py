@@ -329,13 +329,13 @@ class BaseStrategy(metaclass=ABCMeta):
             checkpoint['param_schedulers'] = self.scheduler_state_dict()
         if callback is not None:
             callback(checkpoint=checkpoint)
-        if is_main_process():
-            self._write(checkpoint, filename, backend_args)
+        self._write(checkpoint, filename, backend_args)
 
     def _write(self, checkpoint: dict[str, Any], filename: str, backend_args: dict[str, Any] | None) -> None:
         """Write a state under a name; what `_read` reads. A strategy of shards may write a folder."""
-        write = write_checkpoint if self.background is None else self.background.write
-        write(checkpoint, filename, backend_args)
+        if is_main_process():
+            write = write_checkpoint if self.background is None else self.background.write
+            write(checkpoint, filename, backend_args)
 
     # -- facts about the run ----------------------------------------------------------------------------------------
 

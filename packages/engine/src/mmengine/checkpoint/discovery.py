@@ -5,7 +5,8 @@ import os
 import re
 from collections.abc import Iterator
 
-from mmengine.checkpoint.files import BrokenCheckpointError, check_checkpoint, read_checkpoint
+from mmengine.checkpoint.files import BrokenCheckpointError
+from mmengine.checkpoint.forms import check_any, read_any
 from mmengine.fileio import LocalBackend, exists, get_file_backend, get_text, join_path
 
 #: The text file in a work_dir that holds the path of the newest checkpoint.
@@ -65,9 +66,9 @@ def find_whole_checkpoint(path: str, *, trusted: bool = False) -> tuple[str | No
 
 def _check(candidate: str, trusted: bool, is_named: bool) -> None:
     if is_named:
-        check_checkpoint(candidate, trusted=trusted)
+        check_any(candidate, trusted=trusted)
         return
-    checkpoint = read_checkpoint(candidate, 'cpu', trusted=trusted)
+    checkpoint = read_any(candidate, 'cpu', trusted=trusted)
     if not isinstance(checkpoint, dict) or not {'meta', 'state_dict'} <= checkpoint.keys():
         raise BrokenCheckpointError(f'{candidate!r} holds weights, but no run')
 

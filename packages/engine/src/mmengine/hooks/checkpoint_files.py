@@ -6,13 +6,15 @@ import hashlib
 import logging
 import os
 import re
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.checkpoint.discovery import LAST_CHECKPOINT
-from mmengine.checkpoint.files import read_checkpoint, serialized
+from mmengine.checkpoint.files import serialized
+from mmengine.checkpoint.forms import read_any
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.logging import print_log
 
@@ -80,7 +82,7 @@ class CheckpointFolder:
             if _UNFINISHED.fullmatch(file.name):
                 with contextlib.suppress(OSError):  # another rank or run may have been quicker
                     if time.time() - file.stat().st_mtime > _ABANDONED:
-                        file.unlink()
+                        shutil.rmtree(file) if file.is_dir() else file.unlink()
 
     def publish(self, path: str, keys: Sequence[str], trusted: bool = False) -> str:
         """Write a copy with some of the items only, its hash in its name.
@@ -93,7 +95,7 @@ class CheckpointFolder:
         Returns:
             The path of the copy, `*-<8 hex digits>.pth`; the digits are the first of its SHA-256.
         """
-        checkpoint = read_checkpoint(path, 'cpu', trusted=trusted)
+        checkpoint = read_any(path, 'cpu', trusted=trusted)
         kept = {key: value for key, value in checkpoint.items() if key in keys}
         left_out = sorted(checkpoint.keys() - kept.keys())
         if left_out:

@@ -12,6 +12,7 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
 from mmengine.logging import MessageHub, print_log
 from mmengine.optim.optimizer.base import BaseOptimWrapper
+from mmengine.optim.optimizer.parts import as_part_of, local_part
 from mmengine.registry import OPTIM_WRAPPERS
 from mmengine.utils.dl_utils import has_batch_norm
 
@@ -148,7 +149,8 @@ class OptimWrapper(BaseOptimWrapper):
         if parameters and self.clip_func is not None:
             norm = self.clip_func(parameters, **(self.clip_grad_kwargs or {}))
             if norm is not None:
-                # Still a tensor: it is read where the log is written.
+                # Still a tensor: it is read where the log is written, by one rank alone.
+                norm = norm.full_tensor() if hasattr(norm, 'full_tensor') else norm
                 self.message_hub.update_scalar(f'train/{self.grad_name}', norm)
 
     def optim_context(self, model: Any) -> AbstractContextManager[None]:
@@ -222,7 +224,7 @@ class OptimWrapper(BaseOptimWrapper):
         waiting = [parameter.grad for group in self.optimizer.param_groups for parameter in group['params']]
         gradients = None
         if any(gradient is not None for gradient in waiting):
-            gradients = [None if gradient is None else gradient.detach().clone() for gradient in waiting]
+            gradients = [None if gradient is None else local_part(gradient.detach()).clone() for gradient in waiting]
         return {'inner_count': self._inner_count, 'gradients': gradients}
 
     def load_progress_state(self, state: dict[str, Any]) -> None:
@@ -244,7 +246,8 @@ class OptimWrapper(BaseOptimWrapper):
             raise ValueError(f'the saved gradients are of {len(gradients)} parameters, '
                              f'but the optimizer has {len(parameters)}')
         for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = None if gradient is None else gradient.to(parameter.device, parameter.dtype)
+            parameter.grad = None if gradient is None else as_part_of(
+                parameter, gradient.to(parameter.device, parameter.dtype))
 
     def __repr__(self) -> str:
         return (f'Type: {type(self).__name__}\n_accumulative_counts: {self._accumulative_counts}\noptimizer: \n'

@@ -1,0 +1,232 @@
+"""A checkpoint of shards: a folder that all ranks write at once, and that any number of ranks can read.
+
+The tensors that are spread over the ranks are in `shards/`, as `torch.distributed.checkpoint` writes them; `rest.pth`
+holds everything else, with the names of the tensors in their places. `whole.json` lists all files with size and
+CRC-32; it is written last, and the folder gets its name after that. Nothing that is read may run code.
+"""
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import secrets
+import shutil
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
+from torch.distributed.tensor import DTensor
+
+from mmengine.checkpoint.files import BrokenCheckpointError, MapLocation, read_checkpoint, write_checkpoint
+from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, is_main_process
+
+RECORD, REST, SHARDS = 'whole.json', 'rest.pth', 'shards'
+_PLACE = '__tensor_in_shards__'
+#: Makes the tensor that a saved one is read into: of its name, its shape and its dtype.
+Make = Callable[[str, torch.Size, torch.dtype], torch.Tensor]
+
+
+def write_sharded(checkpoint: dict[str, Any], folder: str) -> None:
+    """Write a checkpoint whose distributed tensors stay where they are; all ranks call it with their own.
+
+    Args:
+        checkpoint: What `torch.save` can save; the same on all ranks but for the shards.
+        folder: Local path, or one of a file system that all ranks see.
+
+    Raises:
+        OSError: A file cannot be written; what was there under the name stays.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    rest = _take_out(checkpoint, '', tensors)
+    path = Path(folder)
+    name = [f'.{path.name}.{secrets.token_hex(6)}.tmp']
+    broadcast_object_list(name)
+    unfinished = path.with_name(name[0])
+    try:
+        save(tensors, storage_writer=_Writer(unfinished / SHARDS, sync_files=True))
+        _raise_everywhere(lambda: _finish(unfinished, path, rest, _sums_of_own(unfinished)))
+    except BaseException:
+        if is_main_process():
+            shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+def _is_alone() -> bool:
+    return not (torch.distributed.is_available() and torch.distributed.is_initialized())
+
+
+def _take_out(value: Any, name: str, tensors: dict[str, torch.Tensor]) -> Any:
+    """Copy a nest of dicts and lists, with a name in place of each distributed tensor."""
+    if isinstance(value, DTensor):
+        tensors[name] = value
+        return {_PLACE: name}
+    if isinstance(value, dict):
+        return type(value)((key, _take_out(item, f'{name}/{key}' if name else str(key), tensors))
+                           for key, item in value.items())
+    if isinstance(value, (list, tuple)) and not hasattr(value, '_fields'):
+        return type(value)(_take_out(item, f'{name}/{index}', tensors) for index, item in enumerate(value))
+    return value
+
+
+def _sums_of_own(folder: Path) -> dict[str, list[int]]:
+    """Give size and CRC-32 of all files: each rank reads what it has written, while it still is in memory."""
+    own = {f'{SHARDS}/{file.name}': _sum_of(file) for file in (folder / SHARDS).glob(f'__{get_rank()}_*.distcp')}
+    return {name: sums for part in all_gather_object(own) for name, sums in part.items()}
+
+
+def _finish(unfinished: Path, path: Path, rest: Any, sums: dict[str, list[int]]) -> None:
+    if not is_main_process():
+        return
+    write_checkpoint(rest, str(unfinished / REST))
+    for name in (REST, f'{SHARDS}/.metadata'):
+        sums[name] = _sum_of(unfinished / name)
+    with open(unfinished / RECORD, 'w', encoding='utf-8') as file:
+        json.dump(sums, file)
+        file.flush()
+        os.fsync(file.fileno())
+    former = path.with_name(f'.{path.name}.{secrets.token_hex(6)}.tmp')
+    if path.exists():
+        path.rename(former)
+    unfinished.rename(path)
+    if former.is_dir():
+        shutil.rmtree(former, ignore_errors=True)
+    elif former.exists():
+        former.unlink()
+
+
+def _raise_everywhere(action: Callable[[], None]) -> None:
+    """Do something, of which rank 0 does most, and let all ranks know if it failed there."""
+    failure: list[Any] = [None]
+    try:
+        action()
+    except OSError as error:
+        failure = [error]
+    broadcast_object_list(failure)
+    if failure[0] is not None:
+        raise failure[0]
+
+
+def _sum_of(file: Path) -> list[int]:
+    size = total = 0
+    with open(file, 'rb') as stream:
+        while block := stream.read(1 << 20):
+            size, total = size + len(block), zlib.crc32(block, total)
+    return [size, total]
+
+
+def check_sharded(folder: str | Path) -> None:
+    """Read all of a checkpoint of shards, and compare it with its record.
+
+    Raises:
+        BrokenCheckpointError: It is not whole.
+    """
+    path = Path(folder).expanduser()
+    try:
+        record = json.loads((path / RECORD).read_text(encoding='utf-8'))
+        for name, sums in record.items():
+            if _sum_of(path / name) != sums:
+                raise BrokenCheckpointError(f'{str(path / name)!r} is not what was written: it was damaged or cut off')
+    except (OSError, ValueError, AttributeError) as error:
+        raise BrokenCheckpointError(f'{str(path)!r} is not a whole checkpoint of shards: {error}') from error
+
+
+def read_sharded(folder: str | Path, map_location: MapLocation = 'cpu', make: Make | None = None, *,
+                 trusted: bool = False) -> Any:
+    """Read a checkpoint of shards.
+
+    Args:
+        folder: The folder.
+        map_location: Where tensors of the rest go, as in `torch.load`.
+        make: Makes the tensor, distributed or not, that a saved one is read into; by default whole ones on the CPU.
+            With distributed ones all ranks have to call it.
+        trusted: Whether `rest.pth` may hold any object; reading it may then run any code.
+
+    Raises:
+        BrokenCheckpointError: It is not whole.
+        UnsafeCheckpointError: It holds other types than tensors and plain containers, and is not trusted.
+    """
+    path = Path(folder).expanduser()
+    if not (path / RECORD).is_file():
+        raise BrokenCheckpointError(f'{str(path)!r} is not a whole checkpoint of shards: {RECORD} is written last, and '
+                                    f'is not there')
+    reader = _Reader(path / SHARDS)
+    known = reader.read_metadata().state_dict_metadata
+    rest = read_checkpoint(path / REST, map_location, trusted=trusted)
+    wanted: dict[str, Any] = {}
+    for name in _names_in(rest):
+        saved: Any = known[name]
+        wanted[name] = (make or _make_whole)(name, saved.size, saved.properties.dtype)
+    with warnings.catch_warnings():  # of a single process, which is what is wanted
+        warnings.filterwarnings('ignore', message='torch.distributed is disabled')
+        load(wanted, storage_reader=reader, no_dist=make is None or _is_alone())
+    return _put_in(rest, wanted)
+
+
+def _make_whole(name: str, size: torch.Size, dtype: torch.dtype) -> torch.Tensor:
+    return torch.empty(size, dtype=dtype)
+
+
+def _names_in(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if value.keys() == {_PLACE}:
+            yield value[_PLACE]
+        else:
+            for item in value.values():
+                yield from _names_in(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _names_in(item)
+
+
+def _put_in(value: Any, tensors: dict[str, Any]) -> Any:
+    if isinstance(value, dict):
+        if value.keys() == {_PLACE}:
+            return tensors[value[_PLACE]]
+        return type(value)((key, _put_in(item, tensors)) for key, item in value.items())
+    if isinstance(value, (list, tuple)) and not hasattr(value, '_fields'):
+        return type(value)(_put_in(item, tensors) for item in value)
+    return value
+
+
+#: What torch.distributed.checkpoint pickles to describe the shards.
+_DESCRIPTION = {('torch.distributed.checkpoint.metadata', name) for name in (
+    'Metadata', 'MetadataIndex', 'ChunkStorageMetadata', 'TensorProperties', 'TensorStorageMetadata',
+    'BytesStorageMetadata', '_MEM_FORMAT_ENCODING')} | {
+    ('torch.distributed.checkpoint.filesystem', '_StorageInfo'), ('torch', 'Size'), ('torch.serialization',
+                                                                                     '_get_layout')}
+
+
+class _DescriptionUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in _DESCRIPTION or (
+                module == 'torch' and '.' not in name and isinstance(getattr(torch, name, None), torch.dtype)):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f'the description of the shards holds {module}.{name}, which does not belong '
+                                     f'there: reading it could run code')
+
+
+class _Writer(FileSystemWriter):
+    """Leaves the path out of what it writes, for the folder gets another name."""
+
+    def storage_meta(self) -> None:
+        """Give nothing."""
+
+
+class _Reader(FileSystemReader):
+    """Reads the description of the shards with nothing in it run as code."""
+
+    def read_metadata(self, *args: Any, **kwargs: Any) -> Any:
+        """Read which tensors there are, and where."""
+        file = Path(self.path) / '.metadata'
+        try:
+            with open(file, 'rb') as stream:
+                metadata: Any = _DescriptionUnpickler(stream).load()
+        except (pickle.UnpicklingError, EOFError, OSError, AttributeError) as error:
+            raise BrokenCheckpointError(f'{str(file)!r} cannot be read: {error}') from error
+        return metadata
