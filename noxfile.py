@@ -302,6 +302,18 @@ def generated(session: nox.Session) -> None:
     _pytest(session, PARTS['config'].tests / 'test_config_generated.py')
 
 
+@nox.session(venv_backend='none', requires=['everything'])
+def soak(session: nox.Session) -> None:
+    """Runs that are killed, run out of room or find a damaged checkpoint, and every case of exact resume: half an hour."""
+    tests = PARTS['engine'].tests
+    with tempfile.TemporaryDirectory(prefix='mmparts-') as folder, session.chdir(folder):
+        session.run(_of_everything(session, 'python'), str(tests / 'programs' / 'soak_kill.py'), '--count', '200',
+                    '--folder', folder, env={'OMP_NUM_THREADS': '1'})
+    session.env['MMENGINE_FULL'] = '1'
+    exact = [tests / f'test_{name}.py' for name in ('resume_matrix', 'resume_data', 'strategy_fsdp')]
+    _pytest(session, *PARALLEL, *exact, program=_of_everything(session, 'pytest'))
+
+
 @nox.session(python=TORCH_PYTHON, tags=['ci'], requires=['build'])
 def stores(session: nox.Session) -> None:
     """Files on Google Cloud Storage, Azure, FTP and the Hugging Face hub, as far as their emulators can be had."""
