@@ -1,6 +1,7 @@
 """Pictures, texts, figures, tables and charts as the platform's own objects."""
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -53,7 +54,7 @@ def _cell(table: str, row: int, column: str, value: Any) -> Any:
 def histogram(swanlab: Any, name: str, counts: NDArray[Any], edges: NDArray[Any]) -> Any:
     """Make a chart with a bar for each bin, named after its edges."""
     chart = swanlab.echarts.Bar()
-    chart.add_xaxis([f'{low:.4g} .. {high:.4g}' for low, high in zip(edges[:-1], edges[1:], strict=True)])
+    chart.add_xaxis([f'{low:.4g} .. {high:.4g}' for low, high in itertools.pairwise(edges)])
     chart.add_yaxis(name, counts.tolist())
     return chart
 
