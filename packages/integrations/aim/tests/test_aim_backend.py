@@ -1,4 +1,5 @@
 """Aim: a local repository, read back with the platform's own reader."""
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -272,3 +273,15 @@ def test_found_by_name_beside_the_local_files(tmp_path, monkeypatch, repo):
     assert read(backend, repo).scalars == {'loss': [(4, 0.25)], 'lr': [(4, 0.5)]}
     assert backend.experiment.experiment == 'work'
     backend.close()
+
+
+def test_the_config_of_the_readme(tmp_path, repo, monkeypatch):
+    text = Path(__file__).parents[1].joinpath('README.md').read_text(encoding='utf-8')
+    found: dict = {}
+    exec(re.search(r'```python\n(.*?)```', text, re.DOTALL)[1], found)
+    monkeypatch.chdir(repo)
+    assert found['visualizer'].pop('type') == 'Visualizer'
+    visualizer = Visualizer(**found['visualizer'], save_dir=str(tmp_path), on_error='raise')
+    visualizer.add_scalars({'loss': 0.25}, step=4)
+    visualizer.close()
+    assert read(visualizer.get_backend('AimVisBackend'), repo).scalars == {'loss': [(4, 0.25)]}

@@ -1,6 +1,7 @@
 """ClearML: offline sessions, read as the platform's own `import_offline_session` replays them."""
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -41,8 +42,8 @@ def cache(tmp_path_factory):
 
 def sessions_of(cache: Path, name: str):
     """The sessions of tasks of that name, oldest first: what they are, and the events that would be replayed."""
-    folders = sorted((cache / 'offline').glob('offline-*/'), key=lambda path: (path / 'task.json').stat().st_mtime_ns)
-    for folder in folders:
+    folders = [path for path in (cache / 'offline').glob('offline-*') if path.is_dir()]  # beside each is an archive
+    for folder in sorted(folders, key=lambda path: (path / 'task.json').stat().st_mtime_ns):
         task = json.loads((folder / 'task.json').read_text())
         if task['name'] == name:
             log = folder / 'metrics.jsonl'
@@ -312,3 +313,14 @@ def test_found_by_name_beside_the_local_files(cache, tmp_path):
     visualizer.add_scalars({'loss': 0.25, 'lr': 0.5}, step=4)
     visualizer.close()
     assert read_sessions(cache, str(tmp_path)).scalars == {'loss': [(4, 0.25)], 'lr': [(4, 0.5)]}
+
+
+def test_the_config_of_the_readme(tmp_path, cache):
+    text = Path(__file__).parents[1].joinpath('README.md').read_text(encoding='utf-8')
+    found: dict = {}
+    exec(re.search(r'```python\n(.*?)```', text, re.DOTALL)[1], found)
+    assert found['visualizer'].pop('type') == 'Visualizer'
+    visualizer = Visualizer(**found['visualizer'], save_dir=str(tmp_path), on_error='raise')
+    visualizer.add_scalars({'loss': 0.25}, step=4)
+    visualizer.close()
+    assert read_sessions(cache, tmp_path.name).scalars == {'loss': [(4, 0.25)]}

@@ -1,6 +1,7 @@
 """MLflow: runs in SQLite and on a real server, read back with the platform's own client."""
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -344,3 +345,15 @@ def test_a_real_server(server, tmp_path, monkeypatch):
     monkeypatch.setenv('MLFLOW_TRACKING_URI', server)
     table = client.load_table(kept.info.experiment_id, 'tables/eval_99.json', [run.id])  # as the platform reads tables
     assert list(table['name']) == ['a', 'b']
+
+
+def test_the_config_of_the_readme(tmp_path):
+    text = Path(__file__).parents[1].joinpath('README.md').read_text(encoding='utf-8')
+    found: dict = {}
+    exec(re.search(r'```python\n(.*?)```', text, re.DOTALL)[1], found)
+    assert found['visualizer'].pop('type') == 'Visualizer'
+    visualizer = Visualizer(**found['visualizer'], save_dir=str(tmp_path), on_error='raise')
+    visualizer.add_scalars({'loss': 0.25}, step=4)
+    visualizer.close()
+    records = read_store(f'sqlite:///{tmp_path}/vis_data/mlflow.db', 'digits', tmp_path / 'read')
+    assert records.scalars == {'loss': [(4, 0.25)]}

@@ -1,6 +1,7 @@
 """SwanLab: offline runs, read back with what the platform's own `swanlab sync` reads them with."""
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -253,41 +254,6 @@ def test_a_run_that_the_user_has_begun_is_used_and_left_open(tmp_path):
     assert read_runs(tmp_path).scalars == {'loss': [(1, 0.5)]}
 
 
-OF_THE_PLATFORM = """
-import importlib, sys
-from mmengine.registry import VISBACKENDS
-from mmengine.visualization import Visualizer
-assert VISBACKENDS.get('SwanlabVisBackend').__module__ == 'mmengine.integrations.swanlab.backend'
-importlib.import_module('swanlab.integration.mmengine')  # what `custom_imports` does
-import swanlab
-vis_backends = [
-    dict(type='LocalVisBackend'),
-    dict(type='SwanlabVisBackend', init_kwargs={
-        'project': 'swanlab-mmengine', 'experiment_name': 'Your exp', 'description': 'Note whatever you want',
-        'mode': 'offline'})]
-visualizer = Visualizer(vis_backends=vis_backends, name='visualizer', save_dir=sys.argv[1])
-print(type(visualizer.get_backend('SwanlabVisBackend')).__module__)
-visualizer.add_config({'model': {'depth': 50}})
-for step in range(5):
-    visualizer.add_scalars({'loss': 1 / (1 + step)}, step)
-visualizer.add_image('img', __import__('numpy').zeros((8, 8, 3), 'uint8'), 5)
-visualizer.close()
-swanlab.finish()
-"""
-
-
-def test_the_class_in_the_package_of_the_platform_works_as_it_is(tmp_path):
-    answer = subprocess.run([sys.executable, '-c', OF_THE_PLATFORM, str(tmp_path)], capture_output=True, text=True,
-                            cwd=tmp_path)
-    assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.splitlines()[0] == 'swanlab.integration.mmengine'
-    run, = (tmp_path / 'vis_data').glob('run-*')
-    kept = [(record.step, record.value.number) for kind, record in records_of(run) if kind == 'scalar']
-    assert kept == [(step, 1 / (1 + step)) for step in range(5)]
-    assert [record.key for kind, record in records_of(run) if kind == 'media'] == ['img']
-    assert yaml.safe_load((run / 'files' / 'config.yaml').read_text())['model/depth']['value'] == 50
-
-
 def test_found_by_name_beside_the_local_files(tmp_path):
     visualizer = Visualizer(vis_backends=[dict(type='LocalVisBackend'),
                                           dict(type='SwanlabVisBackend', init_kwargs=OFFLINE)],
@@ -297,3 +263,14 @@ def test_found_by_name_beside_the_local_files(tmp_path):
     visualizer.add_scalars({'loss': 0.25, 'lr': 0.5}, step=4)
     visualizer.close()
     assert read_runs(tmp_path / 'vis_data').scalars == {'loss': [(4, 0.25)], 'lr': [(4, 0.5)]}
+
+
+def test_the_config_of_the_readme(tmp_path):
+    text = Path(__file__).parents[1].joinpath('README.md').read_text(encoding='utf-8')
+    found: dict = {}
+    exec(re.search(r'```python\n(.*?)```', text, re.DOTALL)[1], found)
+    assert found['visualizer'].pop('type') == 'Visualizer'
+    visualizer = Visualizer(**found['visualizer'], save_dir=str(tmp_path), on_error='raise')
+    visualizer.add_scalars({'loss': 0.25}, step=4)
+    visualizer.close()
+    assert read_runs(tmp_path / 'vis_data').scalars == {'loss': [(4, 0.25)]}
