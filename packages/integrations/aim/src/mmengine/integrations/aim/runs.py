@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import re
-from importlib import import_module
+import sys
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -55,8 +56,8 @@ def _note(repo: Any, run_id: str) -> Path | None:
 
 def system_params() -> dict[str, Any]:
     """Describe the machine as the platform does, without the secrets among the environment variables."""
-    import sys
-    utils = import_module('aim.ext.utils')
-    found: dict[str, Any] = redact({'env_variables': dict(utils.get_environment_variables())})
-    return {'packages': utils.get_installed_packages(), **found, 'git_info': utils.get_git_info(),
+    utils = import_module('aim.ext.utils')  # whose list of packages needs a module that setuptools has given up
+    packages = {found.name: found.version for found in metadata.distributions()}
+    environment: dict[str, Any] = redact({'env_variables': dict(utils.get_environment_variables())})
+    return {'packages': packages, **environment, 'git_info': utils.get_git_info(),
             'executable': sys.executable, 'arguments': sys.argv}
