@@ -169,7 +169,9 @@ def test_a_run_by_its_hash_goes_on(tmp_path, repo):
     run = open_run(again, repo)
     assert run['hparams'] == {'lr': 0.2, 'seed': 1}
     assert list(run['artifacts']['model']) == ['v0', 'v1']
-    assert make(tmp_path, repo, run_id=first.run.id, resume='never').experiment.hash != first.run.id
+    other = make(tmp_path, repo, run_id=first.run.id, resume='never')
+    assert other.experiment.hash != first.run.id
+    other.close()  # one that is open when the process ends would write to a folder that is gone
     with pytest.raises(LookupError, match="no run 'other'"):
         make(tmp_path, repo, run_id='other', resume='must').start()
 

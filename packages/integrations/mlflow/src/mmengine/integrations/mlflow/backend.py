@@ -15,6 +15,7 @@ from mmengine.integrations.mlflow.experiment import Experiment
 from mmengine.integrations.mlflow.files import Files
 from mmengine.integrations.mlflow.names import as_params, image_key, metric_name
 from mmengine.visualization import VISBACKENDS, BaseVisBackend, RunInfo, ScalarRow, force_init_env
+from mmengine.visualization.redact import redact_text
 from mmengine.visualization.values import Artifact, config_text, plain_config, to_image, to_plain, to_scalar
 
 STATUSES = {'success': 'FINISHED', 'failed': 'FAILED', 'aborted': 'KILLED'}
@@ -109,7 +110,8 @@ class MLflowVisBackend(BaseVisBackend):
             self._known_params = dict(self._client.get_run(run_id).data.params)
         self._run_id = run_id
         self._files = Files(self._client, run_id)
-        self._url = f'{uri.rstrip("/")}/#/experiments/{experiment}/runs/{run_id}' if uri.startswith('http') else None
+        if uri.startswith('http'):  # which may have a password in it
+            self._url = redact_text(f'{uri.rstrip("/")}/#/experiments/{experiment}/runs/{run_id}')
         self._log_params(self._params)
 
     @property
