@@ -40,25 +40,25 @@ def cache(tmp_path_factory):
         yield place
 
 
-def sessions_of(cache: Path, name: str):
-    """The sessions of tasks of that name, oldest first: what they are, and the events that would be replayed."""
+def sessions_of(cache: Path, name: str | None):
+    """The sessions of tasks of that name (None: of all), oldest first, with the events that would be replayed."""
     folders = [path for path in (cache / 'offline').glob('offline-*') if path.is_dir()]  # beside each is an archive
     for folder in sorted(folders, key=lambda path: (path / 'task.json').stat().st_mtime_ns):
         task = json.loads((folder / 'task.json').read_text())
-        if task['name'] == name:
+        if name in (None, task['name']):
             log = folder / 'metrics.jsonl'
             lines = log.read_text().splitlines() if log.exists() else []
             yield folder, task, [event for line in lines for event in json.loads(line)]
 
 
-def read_sessions(cache: Path, name: str) -> Records:
+def read_sessions(cache: Path, name: str | None) -> Records:
     records = Records()
     for folder, task, events in sessions_of(cache, name):
         records.status = task.get('status')
         config = task.get('configuration', {}).get('config')
         records.config = config['value'] if config else records.config
         for artifact in task.get('execution', {}).get('artifacts', []):
-            facts = {name: number_or_text(value) for name, value in artifact['display_data']}
+            facts = {name: number_or_text(value) for name, value in artifact.get('display_data', [])}
             records.artifacts[artifact['key'].rpartition('.v')[0]] = facts
         for event in sorted(events, key=lambda event: event['iter']):
             read_event(records, folder, event)
@@ -102,6 +102,8 @@ class TestClearMLContract(VisBackendContract):
     backend_class = ClearMLVisBackend
     client_modules = ('clearml',)
 
+    cache = None  # without one it is that of the environment, with all sessions in it
+
     @pytest.fixture(autouse=True)
     def _store(self, cache):
         self.cache = cache
@@ -110,6 +112,8 @@ class TestClearMLContract(VisBackendContract):
         return ClearMLVisBackend(str(save_dir), init_kwargs=dict(task_name=str(save_dir)))
 
     def read(self, save_dir):
+        if self.cache is None:
+            return read_sessions(Path(os.environ['CLEARML_CACHE_DIR']), None)
         return read_sessions(self.cache, str(save_dir))
 
     def test_two_side_by_side(self, tmp_path):

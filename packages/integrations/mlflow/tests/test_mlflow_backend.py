@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from importlib.util import find_spec
@@ -107,16 +108,21 @@ class TestMLflowContract(VisBackendContract):
     client_modules = ('mlflow', 'sqlalchemy')
     statuses = {'success': 'FINISHED', 'failed': 'FAILED', 'aborted': 'KILLED'}
 
+    uri = None  # without one a run has a store of its own
+
     @pytest.fixture(autouse=True)
-    def _store(self, database, tmp_path_factory):
-        self.uri, self.scratch = database, tmp_path_factory
+    def _store(self, database):
+        self.uri = database
 
     def make_backend(self, save_dir):
         return MLflowVisBackend(str(save_dir), exp_name=str(save_dir), tracking_uri=self.uri,
                                 artifact_location=Path(save_dir, 'files').absolute().as_uri())
 
     def read(self, save_dir):
-        return read_store(self.uri, str(save_dir), self.scratch.mktemp('read'))
+        with tempfile.TemporaryDirectory() as scratch:
+            if self.uri is None:
+                return read_store(f'sqlite:///{save_dir}/mlflow.db', 'mmengine', scratch)
+            return read_store(self.uri, str(save_dir), scratch)
 
     def kept_name(self, name):
         for odd in '@[],':

@@ -42,6 +42,7 @@ class AimVisBackend(BaseVisBackend):
     """
 
     capabilities = frozenset({'references', 'resume'})
+    step_order = 'name'  # of two values of a name and step the platform keeps the later one only
 
     def __init__(self, save_dir: str | None = None, init_kwargs: Mapping[str, Any] | None = None) -> None:
         super().__init__(save_dir)  # type: ignore[arg-type]  # the base class takes None, and does without files
