@@ -117,14 +117,14 @@ class Case(UnreachableContract):
         backend.start_limit = backend.close_limit = 3.0
         return backend
 
-Case()._run(Path(sys.argv[1]), sys.argv[2])
+Case()._run(Path(sys.argv[1]), *sys.argv[2:])
 """
 
 
 class TestAimWithoutServer(UnreachableContract):
-    def _run(self, save_dir, address):
+    def _run(self, save_dir, address, name):
         """Run in a process of its own: the client goes on trying for a while."""
-        answer = subprocess.run([sys.executable, '-W', 'ignore', '-c', UNREACHABLE, str(save_dir), address],
+        answer = subprocess.run([sys.executable, '-W', 'ignore', '-c', UNREACHABLE, str(save_dir), address, name],
                                 capture_output=True, text=True, timeout=120)
         assert answer.returncode == 0, answer.stderr
         print(answer.stdout)

@@ -141,7 +141,7 @@ class Case(UnreachableContract):
         backend.start_limit = backend.close_limit = 3.0
         return backend
 
-Case()._run(Path(sys.argv[1]), sys.argv[2])
+Case()._run(Path(sys.argv[1]), *sys.argv[2:])
 """
 
 
@@ -151,12 +151,12 @@ def not_of_this_process() -> dict[str, str]:
 
 
 class TestClearMLWithoutServer(UnreachableContract):
-    def _run(self, save_dir, address):
+    def _run(self, save_dir, address, name):
         """Run in a process of its own: the client goes on trying for a while, and reads its settings once."""
         hosts = {f'CLEARML_{name}_HOST': f'http://{address}' for name in ('API', 'WEB', 'FILES')}
         there = {**not_of_this_process(), **hosts,
                  'CLEARML_API_ACCESS_KEY': 'a' * 20, 'CLEARML_API_SECRET_KEY': 'b' * 50, 'CLEARML_OFFLINE_MODE': '0'}
-        answer = subprocess.run([sys.executable, '-W', 'ignore', '-c', UNREACHABLE, str(save_dir), address],
+        answer = subprocess.run([sys.executable, '-W', 'ignore', '-c', UNREACHABLE, str(save_dir), address, name],
                                 capture_output=True, text=True, env=there, timeout=120)
         assert answer.returncode == 0, answer.stderr
         print(answer.stdout)

@@ -116,15 +116,15 @@ class Case(UnreachableContract):
         backend.start_limit = backend.close_limit = 3.0
         return backend
 
-Case()._run(Path(sys.argv[1]), sys.argv[2])
+Case()._run(Path(sys.argv[1]), *sys.argv[2:])
 """
 
 
 class TestSwanlabWithoutServer(UnreachableContract):
-    def _run(self, save_dir, address):
+    def _run(self, save_dir, address, name):
         """Run in a process of its own: the client goes on trying for a while, which holds up whoever comes next."""
         there = {**os.environ, 'SWANLAB_API_KEY': 'a' * 21, 'SWANLAB_API_HOST': f'http://{address}'}
-        answer = subprocess.run([sys.executable, '-c', UNREACHABLE, str(save_dir), address], capture_output=True,
+        answer = subprocess.run([sys.executable, '-c', UNREACHABLE, str(save_dir), address, name], capture_output=True,
                                 text=True, env=there, timeout=120)
         assert answer.returncode == 0, answer.stderr
         print(answer.stdout)
