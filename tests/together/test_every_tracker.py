@@ -39,6 +39,15 @@ TRACKERS = {
          'WANDB_CONFIG_DIR': '{folder}'}),
     'dvclive': Tracker('DVCLiveVisBackend', environ={'DVC_NO_ANALYTICS': 'true', 'DVC_STUDIO_OFFLINE': 'true'}),
     'neptune': Tracker('NeptuneVisBackend'),
+    'mlflow': Tracker('MLflowVisBackend', environ={'MLFLOW_DISABLE_TELEMETRY': 'true'}),
+    'swanlab': Tracker('SwanlabVisBackend', {'init_kwargs': {'mode': 'offline', 'settings': {
+        'probe': {'monitor': False, 'hardware': False, 'requirements': False, 'git': False},
+        'terminal': {'proxy_type': 'none'}}}}, {'SWANLAB_ROOT': '{folder}'}),
+    'aim': Tracker('AimVisBackend', {'init_kwargs': {'system_tracking_interval': None, 'capture_terminal_logs': False}},
+                   {'AIM_ANALYTICS_OPT_OUT': '1'}),
+    'clearml': Tracker('ClearMLVisBackend', environ={
+        'CLEARML_OFFLINE_MODE': '1', 'CLEARML_NO_DEFAULT_SERVER': '1', 'CLEARML_SUPPRESS_UPDATE_MESSAGE': '1',
+        'CLEARML_CACHE_DIR': '{folder}', 'CLEARML_CONFIG_FILE': '{folder}/none.conf'}),
 }
 pytestmark = pytest.mark.filterwarnings('ignore::DeprecationWarning')  # of what the clients import
 
