@@ -304,7 +304,7 @@ def generated(session: nox.Session) -> None:
 
 @nox.session(venv_backend='none', requires=['everything'])
 def soak(session: nox.Session) -> None:
-    """Runs that are killed, run out of room or find damaged checkpoints, and every case of exact resume: half an hour."""
+    """Runs that are killed, run out of room or find damaged checkpoints; every case of exact resume: half an hour."""
     tests = PARTS['engine'].tests
     with tempfile.TemporaryDirectory(prefix='mmparts-') as folder, session.chdir(folder):
         session.run(_of_everything(session, 'python'), str(tests / 'programs' / 'soak_kill.py'), '--count', '200',
