@@ -153,19 +153,17 @@ class HistoryBuffer:
         """Write down the counts of the values that came without."""
         self._counts.extend(repeat(1.0, len(self._values) - len(self._counts)))
 
-    def _start(self, window_size: int | None) -> int:
-        """Find where the last `window_size` values begin, once what waits is read."""
-        if self._pending or self._packed or len(self._values) > self._most:
-            self._settle()
+    def _window(self, window_size: int | None) -> int:
         window = self.max_length if window_size is None else min(index(window_size), self.max_length)
         if window < 1:
             raise ValueError(f'window_size must be a positive integer or None, got {window_size!r}')
-        return max(0, len(self._values) - window)
+        return window
 
     def _slices(self, window_size: int | None = None) -> tuple[array[float], array[float]]:
-        start = self._start(window_size)
+        window = self._window(window_size)
+        self._settle()
         self._count_ones()
-        return self._values[start:], self._counts[start:]
+        return self._values[-window:], self._counts[-window:]
 
     def _last(self, window_size: int | None = None) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         import numpy as np  # here, as whoever only logs text does not need it
@@ -174,10 +172,11 @@ class HistoryBuffer:
         return np.array(values), np.array(counts)
 
     def _some(self, window_size: int | None) -> array[float]:
-        start = self._start(window_size)
+        if self._pending or self._packed:
+            self._settle()
         if not self._values:
             raise ValueError('the history is empty: call update() first')
-        return self._values[start:]
+        return self._values[-self._window(window_size):]
 
     @property
     def data(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -195,17 +194,16 @@ class HistoryBuffer:
     def mean(self, window_size: int | None = None) -> float:
         """Get the mean of the last `window_size` values, or of all, weighted by their counts."""
         values = self._some(window_size)
-        if len(values) > _FEW:
+        length = len(values)
+        if length <= _FEW and length + len(self._counts) <= len(self._values):  # none of these has a count of its own
+            return sum(values) / length
+        self._count_ones()
+        counts = self._counts[-length:]
+        if length > _FEW:
             import numpy as np
-            self._count_ones()
-            counts = self._counts[-len(values):]
             total = float(np.sum(counts))
             weighted = float(np.dot(values, counts))
-        elif len(self._counts) <= len(self._values) - len(values):  # none of these has a count of its own
-            return sum(values) / len(values)
         else:
-            self._count_ones()
-            counts = self._counts[-len(values):]
             total = sum(counts)
             weighted = sum(map(mul, values, counts))
         return weighted / total if total else float('nan')
@@ -222,10 +220,7 @@ class HistoryBuffer:
 
     def current(self) -> float:
         """Get the last value."""
-        self._start(1)
-        if not self._values:
-            raise ValueError('the history is empty: call update() first')
-        return self._values[-1]
+        return self._some(1)[0]
 
     @classmethod
     def register_statistics(cls, method: F) -> F:
@@ -283,16 +278,21 @@ def _flat(numbers: Any) -> list[float]:
 def _common_stack(values: list[Any]) -> Callable[[list[Any]], Any] | None:
     """Give the function that makes one tensor of these; None if they are not all tensors of one device and type."""
     torch: Any = sys.modules.get('torch')  # not imported for this: without it there are no tensors
-    if torch is None or not all(issubclass(kind, torch.Tensor) for kind in set(map(type, values))):
+    if torch is None:
         return None
+    for kind in set(map(type, values)):
+        if not issubclass(kind, torch.Tensor):
+            return None
     return torch.stack if len(set(map(_DTYPE_AND_DEVICE, values))) == 1 else None
 
 
 def _read(values: list[Any]) -> list[float]:
     """Read tensors, and numbers among them; tensors of one device and type in a single transfer."""
-    tensors = [value for value in values if not isinstance(value, float)]
-    if not tensors:
-        return values
+    tensors = values
+    if float in set(map(type, values)):
+        tensors = [value for value in values if type(value) is not float]
+        if not tensors:
+            return values
     stack = _common_stack(tensors)
     if stack is None:
         return [float(value) for value in values]
@@ -300,4 +300,4 @@ def _read(values: list[Any]) -> list[float]:
     if len(read) == len(values):
         return read  # type: ignore[no-any-return]  # of what torch stacked, which is not imported here
     remaining = iter(read)
-    return [value if isinstance(value, float) else next(remaining) for value in values]
+    return [value if type(value) is float else next(remaining) for value in values]
