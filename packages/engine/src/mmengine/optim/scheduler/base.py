@@ -141,20 +141,26 @@ class _ParamScheduler:
         self._global_step += 1
         if self.begin <= self._global_step < self.end:
             self.last_step += 1
-            self._set_values(self._get_value())
+            values = self._get_value()
+            if self._set_values(values):
+                self._last_value = list(values)
+                return
         self._last_value = self._values()
 
-    def _set_values(self, values: list[float]) -> None:
-        name = self.param_name
+    def _set_values(self, values: list[float]) -> bool:
+        """Set the values, and tell whether the groups have them as they are: a tensor may round its own."""
+        name, is_exact = self.param_name, True
         for group, value in zip(self._groups, values, strict=True):
             if isinstance(group[name], torch.Tensor):
                 # A captured or compiled step reads this very tensor.
                 group[name].fill_(value)
+                is_exact = False
             else:
                 group[name] = value
         if self.verbose:
             for index, value in enumerate(values):
                 self.print_value(True, index, value)
+        return is_exact
 
     def _check_order(self) -> None:
         # A wrapper that accumulates gradients, or whose scale overflows, makes its first step later.
