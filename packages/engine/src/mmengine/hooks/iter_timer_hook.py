@@ -62,7 +62,7 @@ class IterTimerHook(Hook):
         """Look up once what each iteration needs: with a small network, each call and each look-up shows."""
         hub = runner.message_hub
         self._hub, self._mode = hub, mode
-        self._ahead = runner.iter - batch_idx  # iterations of the run before this epoch
+        self._ahead = runner.iter - batch_idx if mode == 'train' else 0  # iterations of the run before this epoch
         names = _DATA_TIME[mode], _TIME[mode]
         if isinstance(hub, MessageHub):
             self._add_data_time, self._add_time = map(hub.appender, names)
