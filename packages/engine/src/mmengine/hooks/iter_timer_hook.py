@@ -40,7 +40,6 @@ class IterTimerHook(Hook):
         self.t = 0.0
         self._hub: Any = None
         self._mode = ''
-        self._ahead = 0
 
     def before_train(self, runner: Any) -> None:
         """Start to count where the training starts or goes on."""
@@ -55,14 +54,12 @@ class IterTimerHook(Hook):
     def _before_iter(self, runner: Any, batch_idx: int, data_batch: DATA_BATCH = None, mode: str = 'train') -> None:
         """Record how long the batch took to come."""
         if runner.message_hub is not self._hub or mode != self._mode:
-            self._get_ready(runner, batch_idx, mode)
+            self._get_ready(runner.message_hub, mode)
         self._add_data_time(time.time() - self.t)
 
-    def _get_ready(self, runner: Any, batch_idx: int, mode: str) -> None:
+    def _get_ready(self, hub: Any, mode: str) -> None:
         """Look up once what each iteration needs: with a small network, each call and each look-up shows."""
-        hub = runner.message_hub
         self._hub, self._mode = hub, mode
-        self._ahead = runner.iter - batch_idx if mode == 'train' else 0  # iterations of the run before this epoch
         names = _DATA_TIME[mode], _TIME[mode]
         if isinstance(hub, MessageHub):
             self._add_data_time, self._add_time = map(hub.appender, names)
@@ -75,12 +72,12 @@ class IterTimerHook(Hook):
                     outputs: Sequence[Any] | dict[str, Any] | None = None, mode: str = 'train') -> None:
         """Record how long the iteration took and how long all that are left will."""
         if runner.message_hub is not self._hub or mode != self._mode:
-            self._get_ready(runner, batch_idx, mode)
+            self._get_ready(runner.message_hub, mode)
         seconds = time.time() - self.t
         self._add_time(seconds)
         self.t = time.time()  # read again: what the recording took belongs to the next iteration
         if mode == 'train':
-            done = self._ahead + batch_idx + 1
+            done = runner.iter + 1
             self.time_sec_tot += seconds
             self._set_eta(self.time_sec_tot / (done - self.start_iter) * (runner.max_iters - done))
         else:

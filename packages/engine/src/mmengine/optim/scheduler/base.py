@@ -116,10 +116,8 @@ class _ParamScheduler:
     def _values(self) -> list[float]:
         """The present values."""
         name = self.param_name
-        values = [group[name] for group in self._groups]
-        if torch.Tensor in set(map(type, values)):
-            return [_number(value) for value in values]
-        return values
+        return [value if type(value) is float else _number(value)
+                for value in [group[name] for group in self.optimizer.param_groups]]
 
     def _get_value(self) -> list[float]:
         """Compute the values of the groups at `last_step` from those at the step before."""
@@ -150,7 +148,7 @@ class _ParamScheduler:
     def _set_values(self, values: list[float]) -> bool:
         """Set the values, and tell whether the groups have them as they are: a tensor may round its own."""
         name, is_exact = self.param_name, True
-        for group, value in zip(self._groups, values, strict=True):
+        for group, value in zip(self.optimizer.param_groups, values, strict=True):
             if isinstance(group[name], torch.Tensor):
                 # A captured or compiled step reads this very tensor.
                 group[name].fill_(value)
