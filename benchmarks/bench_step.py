@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with ExitStack() as stack:
         contenders = {key: stack.enter_context(Contender(str(python), name)) for key, (python, name) in names.items()}
         print_added(all_rounds(contenders, 'tiny', args.rounds, blocks=10, size=100), size=100)
-        print_ratios(all_rounds(contenders, 'resnet18', max(1, args.rounds // 3), blocks=5, size=5))
+        print_ratios(all_rounds(contenders, 'resnet18', max(1, args.rounds // 3), blocks=5, size=10))
         if args.flat:
             print_flat(contenders['ours'].race('tiny', max(1, args.flat // 500), 500), 500)
 
