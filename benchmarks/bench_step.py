@@ -45,13 +45,14 @@ class Contender:
 
     def race(self, case: str, blocks: int, size: int) -> Pairs:
         """Train so many blocks of iterations, and as many of the bare loop."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         print(json.dumps({'case': case, 'blocks': blocks, 'size': size}), file=self._process.stdin, flush=True)
         answer = self._process.stdout.readline()
         if not answer:
-            raise SystemExit(f'{self._process.args} ended with {self._process.wait()}')
+            raise SystemExit(f'{self._process.args!r} ended with {self._process.wait()}')
         mine, bare = json.loads(answer).values()
-        return [(tuple(block), tuple(beside)) for block, beside in zip(mine, bare, strict=True)]
+        return [((block[0], block[1]), (beside[0], beside[1])) for block, beside in zip(mine, bare, strict=True)]
 
     def __enter__(self) -> Contender:
         return self
@@ -88,7 +89,8 @@ def print_added(found: Mapping[str, Pairs], size: int) -> None:
     for key, pairs in found.items():
         low, _, high = statistics.quantiles(added(pairs, size, 0), n=4)
         ratios = [f'{cpu[key] / cpu[other]:.2f}' for other in others]
-        print(f'| {" | ".join([LABELS[key], f"{cpu[key]:+.0f}", f"{low:+.0f} to {high:+.0f}", f"{wall[key]:+.0f}", *ratios])} |')
+        cells = [LABELS[key], f'{cpu[key]:+.0f}', f'{low:+.0f} to {high:+.0f}', f'{wall[key]:+.0f}', *ratios]
+        print(f'| {" | ".join(cells)} |', flush=True)
 
 
 def print_ratios(found: Mapping[str, Pairs]) -> None:

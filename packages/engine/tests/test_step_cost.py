@@ -1,4 +1,4 @@
-"""What an iteration and an import may not do: wait for the device between two logs, print the config, load the unused."""
+"""What a run does not do: wait for the device between two logs, print the config anew, import what it does not use."""
 from __future__ import annotations
 
 import subprocess
@@ -131,7 +131,8 @@ def test_nothing_waits_for_the_gpu_between_two_logs(tmp_path: Path, optim_wrappe
     trace = Trace()
     train(tmp_path, trace, **optim_wrapper)
     # The profiler itself waits once, when it stops.
-    waits = [event.name for event in trace.profile.events() if 'Synchronize' in event.name or event.name == 'aten::item']
+    names = [event.name for event in trace.profile.events()]
+    waits = [name for name in names if 'Synchronize' in name or name == 'aten::item']
     assert [name for name in waits if name != 'cudaDeviceSynchronize'] == []
     assert waits.count('cudaDeviceSynchronize') <= 1
 

@@ -19,7 +19,7 @@ else:
     _StreamHandler = logging.StreamHandler  # generic at run time from Python 3.11 on
 
 
-def _write(handler: _StreamHandler, record: logging.LogRecord) -> None:
+def _write(handler: logging.StreamHandler[Any], record: logging.LogRecord) -> None:
     """Write a record as one line; `Handler.handle` holds the lock, which `StreamHandler.flush` would take once more."""
     try:
         stream = handler.stream

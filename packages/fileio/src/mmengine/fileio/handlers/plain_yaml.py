@@ -9,7 +9,7 @@ import yaml as yaml
 
 if TYPE_CHECKING:
     from yaml import SafeDumper as _SafeDumper
-    from yaml import SafeLoader
+    from yaml import SafeLoader as SafeLoader
 else:  # the same two in C, where PyYAML was built with libyaml
     _SafeDumper = getattr(yaml, 'CSafeDumper', yaml.SafeDumper)
     SafeLoader = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
