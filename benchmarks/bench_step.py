@@ -1,135 +1,137 @@
-"""Measure what the runner adds to an iteration: the same model, data and optimizer with and without it.
+"""What each trainer adds to an iteration: `bench_step.py [--upstream PYTHON] [--peers PYTHON] [--flat 1000000]`.
 
-    python benchmarks/bench_step.py [--iters 2000] [--repeats 5]
+Each contender of step_contenders.py trains in a process of its own, by turns with a loop written by hand, block of
+iterations by block, and the contenders take turns as well. The tables give the medians of what a block costs more than
+the loop's block beside it, and how they spread. First a network so small that the work around the step shows, then a
+real one. The runner has all default hooks, a schedule, and writes a line of the log and of the local record every ten
+iterations; Lightning logs the loss as often; Ignite and Accelerate record nothing.
 
-A tiny network, so that the work around the step shows; the two take turns, and the medians are printed. CPU time is
-what this process spent on all its threads, wall time also counts waiting. Nothing is asserted: a figure to compare.
+With `--flat N` the runner trains N iterations in one run, and what it adds is printed from one power of ten to the
+next. Nothing is asserted: figures to compare, from one run on one machine.
 """
 from __future__ import annotations
 
 import argparse
-import logging
+import json
+import os
 import statistics
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import redirect_stdout
-from io import StringIO
-from typing import Any
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
-import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset
-
-from mmengine.hooks import Hook
-from mmengine.model import BaseModel
-from mmengine.runner import Runner
-
-WARM_UP = 100
-Reading = tuple[float, float]
+CONTENDERS = Path(__file__).with_name('step_contenders.py')
+LABELS = {'bare': 'bare loop', 'ours': 'this runner', 'upstream': 'upstream 0.10.7', 'ignite': 'Ignite',
+          'accelerate': 'Accelerate', 'lightning': 'Lightning Trainer'}
+#: Seconds of CPU and of wall time.
+Clocks = tuple[float, float]
+#: Each block of a contender, with that of the bare loop beside it.
+Pairs = list[tuple[Clocks, Clocks]]
 
 
-class Stream(IterableDataset[tuple[Tensor, Tensor]]):
-    """The same batch for ever: loading costs next to nothing."""
+class Contender:
+    """A process that trains whenever it is asked to.
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Give batches."""
-        batch = torch.randn(4, 16), torch.randint(0, 4, (4,))
-        while True:
-            yield batch
+    Args:
+        python: The Python that has the contender's library.
+        name: Its name in step_contenders.py.
+    """
 
+    def __init__(self, python: str, name: str) -> None:
+        environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
+        self._process = subprocess.Popen([python, str(CONTENDERS), name], stdin=subprocess.PIPE, text=True,
+                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
 
-def network() -> nn.Sequential:
-    """Make the model of both loops."""
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 4))
+    def race(self, case: str, blocks: int, size: int) -> Pairs:
+        """Train so many blocks of iterations, and as many of the bare loop."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps({'case': case, 'blocks': blocks, 'size': size}), file=self._process.stdin, flush=True)
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise SystemExit(f'{self._process.args!r} ended with {self._process.wait()}')
+        mine, bare = json.loads(answer).values()
+        return [((block[0], block[1]), (beside[0], beside[1])) for block, beside in zip(mine, bare, strict=True)]
 
+    def __enter__(self) -> Contender:
+        return self
 
-def now() -> Reading:
-    """Read both clocks."""
-    return time.process_time(), time.perf_counter()
-
-
-class Wrapped(BaseModel):
-    """The network as the runner takes it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = network()
-
-    def forward(self, inputs: Tensor, labels: Tensor, mode: str = 'tensor') -> Any:
-        """Give the loss."""
-        return {'loss': nn.functional.cross_entropy(self.net(inputs), labels)}
-
-
-class Clock(Hook):
-    """Reads the clocks after the warm-up and at the end."""
-
-    priority = 'LOWEST'
-
-    def __init__(self, iters: int) -> None:
-        self.iters = iters
-        self.begin = self.end = now()
-
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Read."""
-        if batch_idx + 1 == WARM_UP:
-            self.begin = now()
-        elif batch_idx + 1 == WARM_UP + self.iters:
-            self.end = now()
+    def __exit__(self, *error: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
 
 
-def bare(iters: int) -> tuple[Reading, Reading]:
-    """Train in a loop as one writes it by hand."""
-    model = network()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    begin = now()
-    for index, (inputs, labels) in enumerate(DataLoader(Stream(), batch_size=None)):
-        if index == WARM_UP:
-            begin = now()
-        elif index == WARM_UP + iters:
-            break
-        loss = nn.functional.cross_entropy(model(inputs), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return begin, now()
+def all_rounds(contenders: Mapping[str, Contender], case: str, rounds: int, blocks: int, size: int) -> dict[str, Pairs]:
+    """Let the contenders take turns."""
+    found: dict[str, Pairs] = {key: [] for key in contenders}
+    for _ in range(rounds):
+        for key, contender in contenders.items():
+            found[key] += contender.race(case, blocks, size)
+    return found
 
 
-def with_runner(iters: int) -> tuple[Reading, Reading]:
-    """Train with the runner and its default hooks, logging every ten iterations."""
-    clock = Clock(iters)
-    with tempfile.TemporaryDirectory() as work_dir, redirect_stdout(StringIO()):
-        Runner(
-            model=Wrapped(), work_dir=work_dir, log_level='ERROR',
-            train_dataloader=DataLoader(Stream(), batch_size=None),
-            train_cfg={'by_epoch': False, 'max_iters': WARM_UP + iters},
-            optim_wrapper={'optimizer': {'type': 'SGD', 'lr': 0.01}},
-            default_hooks={'checkpoint': None}, log_processor={'by_epoch': False},
-            custom_hooks=[clock],
-        ).train()
-    return clock.begin, clock.end
+def added(pairs: Pairs, size: int, clock: int) -> list[float]:
+    """Give the microseconds per iteration that each block costs more than the bare loop's."""
+    return [(mine[clock] - bare[clock]) / size * 1e6 for mine, bare in pairs]
 
 
-def main() -> None:
-    """Take turns and print the medians."""
+def print_added(found: Mapping[str, Pairs], size: int) -> None:
+    """Print what is added to an iteration of the small network."""
+    loop = statistics.median(bare[0] for pairs in found.values() for _, bare in pairs) / size * 1e6
+    cpu, wall = ({key: statistics.median(added(pairs, size, clock)) for key, pairs in found.items()}
+                 for clock in (0, 1))
+    others = [key for key in ('ignite', 'upstream') if key in found]
+    print(f'\nA tiny network: microseconds added to an iteration of the bare loop, which takes {loop:.0f} of CPU\n')
+    print(f'| | CPU | half of the blocks | wall | {" | ".join(f"CPU / {LABELS[key]}" for key in others)} |')
+    print('| --- |' + ' --- |' * (3 + len(others)))
+    for key, pairs in found.items():
+        low, _, high = statistics.quantiles(added(pairs, size, 0), n=4)
+        ratios = [f'{cpu[key] / cpu[other]:.2f}' for other in others]
+        cells = [LABELS[key], f'{cpu[key]:+.0f}', f'{low:+.0f} to {high:+.0f}', f'{wall[key]:+.0f}', *ratios]
+        print(f'| {" | ".join(cells)} |', flush=True)
+
+
+def print_ratios(found: Mapping[str, Pairs]) -> None:
+    """Print how long iterations of the real network take, the bare loop's being 1."""
+    print('\nResNet-18, 8 images of 64 x 64: iterations beside the bare loop\n\n| | CPU | wall |\n| --- | --- | --- |')
+    for key, pairs in found.items():
+        ratios = [statistics.median(mine[clock] / bare[clock] for mine, bare in pairs) for clock in (0, 1)]
+        print(f'| {LABELS[key]} | {ratios[0]:.3f} | {ratios[1]:.3f} |')
+
+
+def print_flat(pairs: Pairs, size: int) -> None:
+    """Print what the runner adds, from one power of ten to the next."""
+    print('\nThe runner in one long run\n\n| iterations | CPU added, microseconds |\n| --- | --- |')
+    first = 0
+    for last in (1000, 10_000, 100_000, 1_000_000, 10_000_000):
+        block = added(pairs[first // size:last // size], size, 0)
+        if block:
+            print(f'| {first:,} to {min(last, len(pairs) * size):,} | {statistics.median(block):+.0f} |')
+        first = last
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Race, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--iters', type=int, default=2000)
-    parser.add_argument('--repeats', type=int, default=5)
-    args = parser.parse_args()
-    logging.disable(logging.WARNING)
-    torch.set_num_threads(1)
-    print(f'{args.iters} iterations, median of {args.repeats}; torch {torch.__version__}, 1 thread')
-    readings: dict[str, list[Reading]] = {'bare loop': [], 'runner': []}
-    for _ in range(args.repeats):
-        for name, train in (('bare loop', bare), ('runner', with_runner)):
-            begin, end = train(args.iters)
-            readings[name].append(((end[0] - begin[0]) / args.iters * 1e6, (end[1] - begin[1]) / args.iters * 1e6))
-    medians = {name: [statistics.median(of) for of in zip(*found, strict=True)] for name, found in readings.items()}
-    for name, (cpu, wall) in medians.items():
-        print(f'{name:10} {cpu:8.0f} us CPU {wall:8.0f} us wall, each iteration')
-    ratio = [mine / plain for mine, plain in zip(medians['runner'], medians['bare loop'], strict=True)]
-    print(f'{"ratio":10} {ratio[0]:8.2f}        {ratio[1]:8.2f}')
+    parser.add_argument('--upstream', help='a Python with mmengine 0.10.7')
+    parser.add_argument('--peers', help='a Python with lightning, pytorch-ignite and accelerate')
+    parser.add_argument('--rounds', type=int, default=10, help='how often each trains the tiny network')
+    parser.add_argument('--flat', type=int, default=0, help='iterations of one long run, such as 1000000')
+    args = parser.parse_args(arguments)
+    ours = Path(sys.executable)
+    names = {'bare': (ours, 'bare'), 'ours': (ours, 'mmengine')}
+    if args.upstream:
+        names['upstream'] = Path(args.upstream), 'mmengine'
+    if args.peers:
+        names |= {name: (Path(args.peers), name) for name in ('ignite', 'accelerate', 'lightning')}
+    with ExitStack() as stack:
+        contenders = {key: stack.enter_context(Contender(str(python), name)) for key, (python, name) in names.items()}
+        print_added(all_rounds(contenders, 'tiny', args.rounds, blocks=10, size=100), size=100)
+        print_ratios(all_rounds(contenders, 'resnet18', max(1, args.rounds // 3), blocks=5, size=10))
+        if args.flat:
+            print_flat(contenders['ours'].race('tiny', max(1, args.flat // 500), 500), 500)
 
 
 if __name__ == '__main__':

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 
-WARM_UP = 50
+WARM_UP = {'tiny': 50, 'resnet18': 3}  # iterations
 SPARE = 10  # batches that a loop may fetch ahead
 LR = 0.01
 
@@ -95,7 +95,8 @@ class Stream(IterableDataset[tuple[Tensor, Tensor]]):
         _, shape, classes = CASES[case]
         self.batch = torch.randn(shape), torch.randint(0, classes, shape[:1])
         self.blocks: list[tuple[float, float]] = []
-        self._ends = range(WARM_UP, WARM_UP + blocks * size + 1, size)
+        start = WARM_UP[case]
+        self._ends = range(start, start + blocks * size + 1, size)
         self._baton, self._runner = baton, runner
         self.length = self._ends[-1] + SPARE
 

@@ -16,6 +16,7 @@ import pytest
 from mmengine.logging import MMLogger, print_log
 from mmengine.logging import logger as logger_module
 from mmengine.logging.formatter import FilterDuplicateWarning
+from mmengine.logging.handlers import FileHandler
 
 STREAM_TIME = r'\d{2}/\d{2} \d{2}:\d{2}:\d{2}'
 FILE_TIME = r'\d{4}/\d{2}/\d{2} \d{2}:\d{2}:\d{2}'
@@ -125,7 +126,7 @@ def test_file_that_cannot_be_written_is_named(tmp_path: Path):
 
 
 @pytest.mark.parametrize(('cfg', 'handler'), [
-    (None, logging.FileHandler),
+    (None, FileHandler),
     ({'type': 'FileHandler', 'mode': 'a'}, logging.FileHandler),
     ({'type': 'BaseRotatingHandler', 'mode': 'a'}, logging.handlers.BaseRotatingHandler),
     ({'type': 'RotatingFileHandler', 'maxBytes': 1000}, logging.handlers.RotatingFileHandler),

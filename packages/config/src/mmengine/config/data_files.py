@@ -3,18 +3,13 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterator
 from json import JSONDecodeError
 from json.decoder import JSONDecoder, JSONObject  # type: ignore[attr-defined]  # not in typeshed, but documented in the source
 from json.scanner import py_make_scanner  # type: ignore[attr-defined]  # the same
 from typing import Any
 
-import yaml
-
-from mmengine.config.errors import ConfigSyntaxError, ConfigTypeError
+from mmengine.config.errors import ConfigSyntaxError, ConfigTypeError, syntax_error
 from mmengine.config.recorder import Recorder
-
-_SafeLoader: Any = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 
 
 def parse_data(text: str, filename: str, extension: str, recorder: Recorder) -> dict[str, Any]:
@@ -37,7 +32,7 @@ def _parse_json(text: str, recorder: Recorder) -> Any:
         json.loads(text)  # errors of the C scanner, and its speed for what is no JSON
         return _JsonDecoder(text, recorder).decode(text)
     except JSONDecodeError as error:
-        raise _syntax_error(error.msg, recorder.file, error.lineno, error.colno, text) from error
+        raise syntax_error(error.msg, recorder.file, error.lineno, error.colno, text) from error
 
 
 class _JsonDecoder(JSONDecoder):
@@ -70,43 +65,5 @@ class _JsonDecoder(JSONDecoder):
 
 
 def _parse_yaml(text: str, recorder: Recorder) -> Any:
-    loader = _YamlLoader(text)
-    loader.recorder = recorder
-    try:
-        return loader.get_single_data()
-    except yaml.YAMLError as error:
-        mark = getattr(error, 'problem_mark', None) or getattr(error, 'context_mark', None)
-        message = getattr(error, 'problem', None) or str(error)
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise _syntax_error(message, recorder.file, line, column, text) from error
-    finally:
-        loader.dispose()
-
-
-class _YamlLoader(_SafeLoader):  # type: ignore[misc]  # the C loader where there is one
-    """The safe loader, which in addition notes lines."""
-
-    recorder: Recorder
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        try:
-            return super().construct_object(node, deep)
-        except (ValueError, TypeError, ArithmeticError) as error:  # such as the date 2024-99-99, or a list as a key
-            raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from error
-
-    def construct_noted(self, node: yaml.MappingNode) -> Iterator[dict[Any, Any]]:
-        value: dict[Any, Any] = {}
-        yield value
-        value.update(self.construct_mapping(node))
-        lines = {self.construct_object(key): key.start_mark.line + 1
-                 for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
-        self.recorder.made(value, self.recorder.places.add(node.start_mark.line + 1, lines))
-
-
-_YamlLoader.add_constructor('tag:yaml.org,2002:map', _YamlLoader.construct_noted)
-
-
-def _syntax_error(message: str, file: str, line: int, column: int, text: str) -> ConfigSyntaxError:
-    lines = text.splitlines()
-    shown = lines[line - 1] if line <= len(lines) else ''
-    return ConfigSyntaxError(message, (file, line, column, shown))
+    from mmengine.config.yaml_files import parse_yaml  # here: most configs are Python, and PyYAML takes its time
+    return parse_yaml(text, recorder)

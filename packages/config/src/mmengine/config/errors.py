@@ -166,3 +166,10 @@ def code_error(error: Exception, file: str, line: int) -> ConfigCodeError:
         with suppress(AttributeError, TypeError):
             setattr(new, field, getattr(error, field))
     return new.at(Origin(file, line))
+
+
+def syntax_error(message: str, file: str, line: int, column: int, text: str) -> ConfigSyntaxError:
+    """Make the error of a mistake in the text of a file."""
+    lines = text.splitlines()
+    shown = lines[line - 1] if line <= len(lines) else ''
+    return ConfigSyntaxError(message, (file, line, column, shown))

@@ -5,8 +5,6 @@ import os.path as osp
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from mmengine.config.errors import (
     ConfigFileNotFoundError,
     ConfigModuleNotFoundError,
@@ -125,6 +123,7 @@ def external_path(package_path: str, config: str) -> str:
 
 
 def _load_yaml(path: str) -> Any:
+    import yaml  # here and not above: most configs are Python
     with open(path, encoding='utf-8') as file:
         return yaml.load(file, getattr(yaml, 'CSafeLoader', yaml.SafeLoader)) or {}
 

@@ -24,19 +24,29 @@ class MMFormatter(logging.Formatter):
         super().__init__(**kwargs)
         self._color = color and not os.environ.get('NO_COLOR')
         self._start = (_BLINK if blink else '') + _BOLD
+        self._last_time = (0, ''), ''
 
     def usesTime(self) -> bool:
         """Say that every line has the time."""
         return True
 
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """Write the time of a record, once for all records of a second: `datefmt` knows no parts of it."""
+        if datefmt is None:
+            return super().formatTime(record)
+        when = int(record.created), datefmt
+        if self._last_time[0] != when:
+            self._last_time = when, super().formatTime(record, datefmt)
+        return self._last_time[1]
+
     def formatMessage(self, record: logging.LogRecord) -> str:
         """Put the line together, without a traceback."""
-        where = [record.pathname, record.funcName, record.lineno] if record.levelno >= logging.ERROR else []
-        return ' - '.join(map(str, [record.asctime, record.name, self._level(record), *where, record.message]))
+        where = f'{record.pathname} - {record.funcName} - {record.lineno} - ' if record.levelno >= logging.ERROR else ''
+        return f'{record.asctime} - {record.name} - {self._level(record)} - {where}{record.message}'
 
     def _level(self, record: logging.LogRecord) -> str:
-        color = _COLORS.get(record.levelno)
-        if not self._color or color is None:
+        color = _COLORS.get(record.levelno) if self._color else None
+        if color is None:
             return record.levelname
         return f'{self._start}\x1b[{color}m{record.levelname}{_RESET}'
 

@@ -19,12 +19,29 @@ else:
     _StreamHandler = logging.StreamHandler  # generic at run time from Python 3.11 on
 
 
+def _write(handler: logging.StreamHandler[Any], record: logging.LogRecord) -> None:
+    """Write a record as one line; `Handler.handle` holds the lock, which `StreamHandler.flush` would take once more."""
+    try:
+        stream = handler.stream
+        stream.write(handler.format(record) + handler.terminator)
+        if hasattr(stream, 'flush'):  # what was put in the place of the standard output may have none
+            stream.flush()
+    except RecursionError:
+        raise
+    except Exception:  # as all handlers do: a log that cannot be written does not end the program
+        handler.handleError(record)
+
+
 class StdoutHandler(_StreamHandler):
     """Write to what `sys.stdout` is at the time of the record: a live display or a test may have replaced it."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
         self._stream: TextIO | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
+        _write(self, record)
 
     @property
     def stream(self) -> TextIO:
@@ -34,6 +51,17 @@ class StdoutHandler(_StreamHandler):
     @stream.setter
     def stream(self, stream: TextIO | None) -> None:
         self._stream = stream
+
+
+class FileHandler(logging.FileHandler):
+    """The file of a log, which holds each line once it was written."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record; a file that was closed is opened again."""
+        if self.stream is None:
+            super().emit(record)
+        else:
+            _write(self, record)
 
 
 def build_file_handler(cfg: dict[str, Any] | None, filename: str, mode: str) -> logging.FileHandler:
@@ -47,7 +75,7 @@ def build_file_handler(cfg: dict[str, Any] | None, filename: str, mode: str) -> 
     """
     os.makedirs(os.path.dirname(os.path.abspath(filename)), exist_ok=True)
     if cfg is None:
-        return logging.FileHandler(filename, mode=mode, encoding='utf-8')
+        return FileHandler(filename, mode=mode, encoding='utf-8')
     if not isinstance(cfg, dict) or 'type' not in cfg:
         raise TypeError(f'file_handler_cfg must be a dict with the key "type", one of {", ".join(_FILE_HANDLERS)}, '
                         f'got {cfg!r}')

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable, Iterable
 from itertools import repeat
 from math import isnan, nan
-from operator import index, mul
+from operator import attrgetter, index, mul
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from mmengine.utils.suggest import did_you_mean
@@ -21,6 +21,7 @@ F = TypeVar('F', bound=Callable[..., Any])
 MOST_PENDING = 256
 #: Statistics over more values than this are worth the detour through numpy.
 _FEW = 1000
+_DTYPE_AND_DEVICE = attrgetter('dtype', 'device')
 
 
 class HistoryBuffer:
@@ -55,7 +56,7 @@ class HistoryBuffer:
         # What came after the values: numbers and tensors as they came, before them full tensors of MOST_PENDING values.
         self._packed: list[Any] = []
         self._pending: list[Any] = []
-        self._weights: list[float] = []
+        self._weights: list[float] = []  # of all that wait; none as long as each counts once
         self._set_default_statistics()
 
     @classmethod
@@ -85,7 +86,7 @@ class HistoryBuffer:
             value = (log_val.detach() if getattr(log_val, 'requires_grad', True) else log_val).clone()
         else:
             value = float(log_val)
-        if isinstance(value, float) and not self._weights:
+        if isinstance(value, float) and not self._pending and not self._packed:
             if weight != 1:
                 self._count_ones()
                 self._counts.append(weight)
@@ -93,10 +94,23 @@ class HistoryBuffer:
             if len(self._values) > self._most:
                 self._settle()
             return
+        if weight != 1 or self._weights:
+            self._weights.extend(repeat(1.0, self._waiting() - len(self._weights)))
+            self._weights.append(weight)
         self._pending.append(value)
-        self._weights.append(weight)
         if len(self._pending) >= MOST_PENDING:
             self._pack()
+
+    def update_detached(self, value: Any) -> None:
+        """Add a tensor without dimensions and without gradient, of weight 1: `update` without any of its checks."""
+        if self._weights:
+            self._weights.append(1.0)
+        self._pending.append(value.clone())
+        if len(self._pending) >= MOST_PENDING:
+            self._pack()
+
+    def _waiting(self) -> int:
+        return len(self._packed) * MOST_PENDING + len(self._pending)
 
     def appender(self) -> Callable[[float], None]:
         """Give a function that adds one plain number of weight 1, for who does so at every iteration.
@@ -119,29 +133,37 @@ class HistoryBuffer:
 
     def _settle(self) -> None:
         """Read what waits."""
-        self._count_ones()
-        if self._weights:
+        values = self._values
+        if self._pending or self._packed:
+            if self._weights:
+                self._count_ones()
+                self._counts.extend(self._weights)
+                self._weights.clear()
             for packed in self._packed:
-                self._values.extend(packed.tolist())
-            self._values.extend(_read(self._pending))
-            self._counts.extend(self._weights)
-            for waiting in (self._packed, self._pending, self._weights):
-                waiting.clear()
-        if len(self._values) > self._most:
-            del self._values[:-self.max_length]
-            del self._counts[:-self.max_length]
+                values.extend(packed.tolist())
+            values.extend(_read(self._pending))
+            self._packed.clear()
+            self._pending.clear()
+        if len(values) > self._most:
+            excess = len(values) - self.max_length
+            del values[:excess]
+            del self._counts[:excess]
 
     def _count_ones(self) -> None:
         """Write down the counts of the values that came without."""
         self._counts.extend(repeat(1.0, len(self._values) - len(self._counts)))
 
-    def _slices(self, window_size: int | None = None) -> tuple[array[float], array[float]]:
+    def _window(self, window_size: int | None) -> int:
         window = self.max_length if window_size is None else min(index(window_size), self.max_length)
         if window < 1:
             raise ValueError(f'window_size must be a positive integer or None, got {window_size!r}')
+        return window
+
+    def _slices(self, window_size: int | None = None) -> tuple[array[float], array[float]]:
+        window = self._window(window_size)
         self._settle()
-        start = max(0, len(self._values) - window)
-        return self._values[start:], self._counts[start:]
+        self._count_ones()
+        return self._values[-window:], self._counts[-window:]
 
     def _last(self, window_size: int | None = None) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         import numpy as np  # here, as whoever only logs text does not need it
@@ -149,10 +171,12 @@ class HistoryBuffer:
         values, counts = self._slices(window_size)
         return np.array(values), np.array(counts)
 
-    def _some(self, window_size: int | None) -> tuple[array[float], array[float]]:
-        if not self._values and not self._weights:
+    def _some(self, window_size: int | None) -> array[float]:
+        if self._pending or self._packed:
+            self._settle()
+        if not self._values:
             raise ValueError('the history is empty: call update() first')
-        return self._slices(window_size)
+        return self._values[-self._window(window_size):]
 
     @property
     def data(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -169,8 +193,13 @@ class HistoryBuffer:
 
     def mean(self, window_size: int | None = None) -> float:
         """Get the mean of the last `window_size` values, or of all, weighted by their counts."""
-        values, counts = self._some(window_size)
-        if len(values) > _FEW:
+        values = self._some(window_size)
+        length = len(values)
+        if length <= _FEW and length + len(self._counts) <= len(self._values):  # none of these has a count of its own
+            return sum(values) / length
+        self._count_ones()
+        counts = self._counts[-length:]
+        if length > _FEW:
             import numpy as np
             total = float(np.sum(counts))
             weighted = float(np.dot(values, counts))
@@ -181,17 +210,17 @@ class HistoryBuffer:
 
     def max(self, window_size: int | None = None) -> float:
         """Get the largest of the last `window_size` values, or of all; nan if one of them is."""
-        values = self._some(window_size)[0]
+        values = self._some(window_size)
         return max(values) if not any(map(isnan, values)) else nan
 
     def min(self, window_size: int | None = None) -> float:
         """Get the smallest of the last `window_size` values, or of all; nan if one of them is."""
-        values = self._some(window_size)[0]
+        values = self._some(window_size)
         return min(values) if not any(map(isnan, values)) else nan
 
     def current(self) -> float:
         """Get the last value."""
-        return self._some(1)[0][0]
+        return self._some(1)[0]
 
     @classmethod
     def register_statistics(cls, method: F) -> F:
@@ -249,17 +278,21 @@ def _flat(numbers: Any) -> list[float]:
 def _common_stack(values: list[Any]) -> Callable[[list[Any]], Any] | None:
     """Give the function that makes one tensor of these; None if they are not all tensors of one device and type."""
     torch: Any = sys.modules.get('torch')  # not imported for this: without it there are no tensors
-    if torch is None or not all(isinstance(value, torch.Tensor) for value in values):
+    if torch is None:
         return None
-    alike = len({(value.dtype, value.device) for value in values}) == 1
-    return torch.stack if alike else None
+    for kind in set(map(type, values)):
+        if not issubclass(kind, torch.Tensor):
+            return None
+    return torch.stack if len(set(map(_DTYPE_AND_DEVICE, values))) == 1 else None
 
 
 def _read(values: list[Any]) -> list[float]:
     """Read tensors, and numbers among them; tensors of one device and type in a single transfer."""
-    tensors = [value for value in values if not isinstance(value, float)]
-    if not tensors:
-        return values
+    tensors = values
+    if float in set(map(type, values)):
+        tensors = [value for value in values if type(value) is not float]
+        if not tensors:
+            return values
     stack = _common_stack(tensors)
     if stack is None:
         return [float(value) for value in values]
@@ -267,4 +300,4 @@ def _read(values: list[Any]) -> list[float]:
     if len(read) == len(values):
         return read  # type: ignore[no-any-return]  # of what torch stacked, which is not imported here
     remaining = iter(read)
-    return [value if isinstance(value, float) else next(remaining) for value in values]
+    return [value if type(value) is float else next(remaining) for value in values]

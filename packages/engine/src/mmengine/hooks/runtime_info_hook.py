@@ -121,11 +121,11 @@ class RuntimeInfoHook(Hook):
         adders = self._adders if hub is self._hub else {}
         for name, value in outputs.items():
             add = adders.get(name)
-            if add is not None and type(value) is torch.Tensor and not value.dim():
+            if add is not None and type(value) is torch.Tensor and not value.requires_grad and not value.dim():
                 add(value)
             else:
                 hub.update_scalar(_TRAIN[name], value)
-                adders[name] = hub.get_scalar(_TRAIN[name]).update
+                adders[name] = hub.get_scalar(_TRAIN[name]).update_detached
 
     def before_val(self, runner: Any) -> None:
         """Record that a validation runs, within a training or by itself."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmengine.device import device_module, get_device, get_max_memory
 from mmengine.registry import LOG_PROCESSORS
-from mmengine.runner.log_text import SEPARATOR, align, duration, epoch_field, items
+from mmengine.runner.log_text import SEPARATOR, duration, epoch_field, items
 from mmengine.runner.log_window import (
     CustomCfg,
     check_custom_cfg,
@@ -63,19 +63,19 @@ class LogProcessor:
             mode: 'train', 'val' or 'test'.
         """
         _check_mode(mode)
+        hub, iteration = runner.message_hub, runner.iter
         custom_cfg = self._parse_windows_size(runner, batch_idx, self.custom_cfg)
         shown = self._collect_scalars(custom_cfg, runner, mode)
         tag: dict[str, Any] = self._collect_scalars(custom_cfg, runner, mode, True) if self.log_with_hierarchy \
             else OrderedDict(shown)
-        rates = {name: shown.pop(name) for name in list(shown) if name.endswith('lr')}
-        parts = [self._position(runner, batch_idx, mode),
-                 ' '.join(f'{name}: {value:.{self.num_digits}e}' for name, value in rates.items())]
+        rates = [f'{name}: {shown.pop(name):.{self.num_digits}e}' for name in list(shown) if name.endswith('lr')]
+        parts = [self._position(runner, batch_idx, mode), ' '.join(rates)]
         if self.by_epoch and mode != 'test':
             tag['epoch'] = self._get_epoch(runner, mode)
-        tag['iter'] = runner.iter + 1 if _is_training(runner) else 0
-        if 'eta' in runner.message_hub.runtime_info and all(name in shown for name in _TIMES):
-            parts.append(f'eta: {duration(runner.message_hub.get_info("eta"))}')
-            parts.append(items(((name, float(shown.pop(name))) for name in _TIMES), self.num_digits))
+        tag['iter'] = iteration + 1 if _is_training(runner) else 0
+        if 'eta' in hub.runtime_info and 'time' in shown and 'data_time' in shown:
+            times = [(name, float(shown.pop(name))) for name in _TIMES]
+            parts += f'eta: {duration(hub.get_info("eta"))}', items(times, self.num_digits)
         if self._knows_memory:
             tag['memory'] = self._get_max_memory(runner)
             parts.append(f'memory: {tag["memory"]}')
@@ -126,7 +126,7 @@ class LogProcessor:
             total, number = runner.max_iters, self._get_iter(runner, batch_idx)
         else:
             total, number = self._get_dataloader_size(runner, mode), batch_idx + 1
-        place = f'[{align(number, total)}/{total}]'
+        place = f'[{number:{len(str(total))}}/{total}]'
         if not self.by_epoch or mode == 'test':
             return f'{self._unit(mode)} {place}'
         max_epochs = runner.max_epochs if _is_training(runner) else None
@@ -158,7 +158,8 @@ class LogProcessor:
     def _parse_windows_size(self, runner: Any, batch_idx: int,
                             custom_cfg: Sequence[CustomCfg] | None = None) -> list[CustomCfg]:
         """Copy entries of `custom_cfg` with numbers instead of 'epoch' and 'global'."""
-        return with_numbers(self.custom_cfg if custom_cfg is None else custom_cfg, batch_idx + 1, runner.iter + 1)
+        entries = self.custom_cfg if custom_cfg is None else custom_cfg
+        return with_numbers(entries, batch_idx + 1, runner.iter + 1) if entries else []
 
     def _collect_scalars(self, custom_cfg: Sequence[CustomCfg], runner: Any, mode: str,
                          reserve_prefix: bool = False) -> OrderedDict[str, Any]:

@@ -12,11 +12,6 @@ import torch
 SEPARATOR = '  '
 
 
-def align(number: int, total: int) -> str:
-    """Write a number as wide as the total that it runs to."""
-    return str(number).rjust(len(str(total)))
-
-
 def epoch_field(epoch: int, max_epochs: int | None) -> str:
     """Write the epoch in brackets, with blanks before it where later ones have more digits."""
     field = f'[{epoch}]'
@@ -39,4 +34,5 @@ def fixed(value: Any, digits: int) -> str:
 
 def items(pairs: Iterable[tuple[str, Any]], digits: int) -> str:
     """Write names with their values."""
-    return SEPARATOR.join(f'{name}: {fixed(value, digits)}' for name, value in pairs)
+    return SEPARATOR.join([f'{name}: {value:.{digits}f}' if type(value) is float else f'{name}: {fixed(value, digits)}'
+                           for name, value in pairs])

@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 #: One entry of `LogProcessor.custom_cfg`.
@@ -65,12 +66,14 @@ def collect_statistics(scalars: Mapping[str, Any], mode: str, window_size: int, 
         custom_cfg: Further statistics, with windows that are numbers.
         keep_prefix: Whether names keep the mode in front.
     """
-    histories = {_name(key, mode, keep_prefix): history for key, history in scalars.items()
-                 if key.startswith(f'{mode}/')}
     tag: OrderedDict[str, Any] = OrderedDict()
-    for name, history in histories.items():
-        averaged = mean_of.search(name) and (mode == 'train' or name.endswith('time'))
-        tag[name] = history.mean(window_size) if averaged else history.current()
+    for key, history in scalars.items():
+        name, averaged = _shown_as(key, mode, mean_of, keep_prefix)
+        if name is not None:
+            tag[name] = history.mean(window_size) if averaged else history.current()
+    if custom_cfg:
+        histories = {_name(key, mode, keep_prefix): history for key, history in scalars.items()
+                     if key.startswith(f'{mode}/')}
     for entry in custom_cfg:
         options = dict(entry)
         source = options.pop('data_src')
@@ -86,6 +89,15 @@ def collect_others(infos: Mapping[str, Any], mode: str, keep_prefix: bool) -> Or
     """Take what a mode recorded beside scalars, a confusion matrix for example."""
     return OrderedDict((_name(key, mode, keep_prefix), value) for key, value in infos.items()
                        if key.startswith(f'{mode}/'))
+
+
+@lru_cache(1000)  # the same few scalars at every line
+def _shown_as(key: str, mode: str, mean_of: re.Pattern[str], keep_prefix: bool) -> tuple[str | None, bool]:
+    """Give the name of a scalar in the line, None if it is of another mode, and whether its mean is taken."""
+    if not key.startswith(f'{mode}/'):
+        return None, False
+    name = _name(key, mode, keep_prefix)
+    return name, bool(mean_of.search(name)) and (mode == 'train' or name.endswith('time'))
 
 
 def _name(key: str, mode: str, keep_prefix: bool) -> str:

@@ -36,6 +36,8 @@ class RunnerState(RunnerBuilders):
     _resume: bool | str
     _has_loaded: bool
     _rank_states: tuple[int, list[Any]] | None
+    #: The config as text, as it is and without secrets.
+    _config_texts: tuple[str, str] | None = None
 
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         """Call the stage `fn_name` of every hook that has it, in the order of their priorities."""
@@ -92,13 +94,20 @@ class RunnerState(RunnerBuilders):
         # Hooks save from within `after_train_epoch` and `after_train_iter`: what runs then counts as finished.
         epoch, iteration = (self.epoch + 1, self.iter) if by_epoch else (self.epoch, self.iter + 1)
         full = {'epoch': epoch, 'iter': iteration, **(meta or {}),
-                'cfg': redact(self.cfg).pretty_text, 'seed': self.seed, 'experiment_name': self.experiment_name,
+                'cfg': self._config_text(), 'seed': self.seed, 'experiment_name': self.experiment_name,
                 'time': time.strftime('%Y%m%d_%H%M%S', time.localtime()),
                 'mmengine_version': _version()}
         dataset = self.train_dataloader.dataset
         if hasattr(dataset, 'metainfo'):
             full['dataset_meta'] = plain(dataset.metainfo)
         return full
+
+    def _config_text(self) -> str:
+        """Write the config without secrets, once and not for every checkpoint."""
+        text = self.cfg.pretty_text  # the same object as long as nothing in the config changed
+        if self._config_texts is None or self._config_texts[0] is not text:
+            self._config_texts = text, redact(self.cfg).pretty_text
+        return self._config_texts[1]
 
     def _state(self, meta: dict[str, Any]) -> dict[str, Any]:
         loop = self.train_loop

@@ -132,7 +132,8 @@ class BaseModel(BaseModule):
             ValueError: There is no value whose name contains 'loss'.
         """
         total: torch.Tensor | None = None
-        log_vars: OrderedDict[str, torch.Tensor] = OrderedDict(loss=_NO_LOSS)
+        log_vars: OrderedDict[str, torch.Tensor] = OrderedDict()
+        log_vars['loss'] = _NO_LOSS
         for name, given in losses.items():
             # The mean of a single number is that number: left out, it is missing in the backward pass as well.
             value = given if isinstance(given, torch.Tensor) and given.dim() == 0 else self._mean(name, given)

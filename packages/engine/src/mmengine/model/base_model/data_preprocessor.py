@@ -16,6 +16,14 @@ from mmengine.structures import BaseDataElement
 Preprocessor = TypeVar('Preprocessor', bound='BaseDataPreprocessor')
 
 
+def _are_there(values: tuple[Any, ...], device: torch.device) -> bool:
+    """Tell whether these are all tensors on the device."""
+    for value in values:  # noqa: SIM110  # a generator would take longer than the answer
+        if type(value) is not torch.Tensor or value.device != device:
+            return False
+    return True
+
+
 @MODELS.register_module()
 class BaseDataPreprocessor(nn.Module):
     """Moves all tensors and data elements of a batch to the device of the model.
@@ -36,12 +44,15 @@ class BaseDataPreprocessor(nn.Module):
             data: Dicts, lists and tuples of tensors of any shape and dtype, data elements, and anything else.
 
         Returns:
-            The same containers anew, with copies on the device of the model.
+            The same containers anew, with copies on the device of the model; a tuple of tensors that are there is
+            given as it is.
         """
         kind = type(data)
         if kind is tuple or kind is list:
             # A batch is often a few tensors that are where they should be: that is seen here, without calls.
             device = self._device
+            if kind is tuple and _are_there(data, device):
+                return data
             cast = [value if type(value) is torch.Tensor and value.device == device else self.cast_data(value)
                     for value in data]
             return cast if kind is list else tuple(cast)

@@ -116,10 +116,8 @@ class _ParamScheduler:
     def _values(self) -> list[float]:
         """The present values."""
         name = self.param_name
-        values = [group[name] for group in self._groups]
-        if torch.Tensor in set(map(type, values)):
-            return [_number(value) for value in values]
-        return values
+        return [value if type(value) is float else _number(value)
+                for value in [group[name] for group in self.optimizer.param_groups]]
 
     def _get_value(self) -> list[float]:
         """Compute the values of the groups at `last_step` from those at the step before."""
@@ -141,20 +139,26 @@ class _ParamScheduler:
         self._global_step += 1
         if self.begin <= self._global_step < self.end:
             self.last_step += 1
-            self._set_values(self._get_value())
+            values = self._get_value()
+            if self._set_values(values):
+                self._last_value = list(values)
+                return
         self._last_value = self._values()
 
-    def _set_values(self, values: list[float]) -> None:
-        name = self.param_name
-        for group, value in zip(self._groups, values, strict=True):
+    def _set_values(self, values: list[float]) -> bool:
+        """Set the values, and tell whether the groups have them as they are: a tensor may round its own."""
+        name, is_exact = self.param_name, True
+        for group, value in zip(self.optimizer.param_groups, values, strict=True):
             if isinstance(group[name], torch.Tensor):
                 # A captured or compiled step reads this very tensor.
                 group[name].fill_(value)
+                is_exact = False
             else:
                 group[name] = value
         if self.verbose:
             for index, value in enumerate(values):
                 self.print_value(True, index, value)
+        return is_exact
 
     def _check_order(self) -> None:
         # A wrapper that accumulates gradients, or whose scale overflows, makes its first step later.

@@ -76,10 +76,10 @@ class LinearParamScheduler(_ParamScheduler):
         super().__init__(optimizer, param_name=param_name, begin=begin, end=end, last_step=last_step,
                          by_epoch=by_epoch, verbose=verbose)
 
-    def _factor(self, step: int) -> float:
-        return self.start_factor + (self.end_factor - self.start_factor) * step / self.total_iters
-
     def _get_value(self) -> list[float]:
-        if self.last_step == 0:
-            return self._scaled(self.start_factor)
-        return self._from_factor_to_factor(self._factor(self.last_step - 1), self._factor(self.last_step))
+        step, start = self.last_step, self.start_factor
+        if step == 0:
+            return self._scaled(start)
+        span = self.end_factor - start
+        return self._from_factor_to_factor(start + span * (step - 1) / self.total_iters,
+                                           start + span * step / self.total_iters)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PILImage
 
 from mmengine.visualization.backends.files import as_picture
 from mmengine.visualization.values import Artifact, Image, PictureRef, to_array, to_plain
@@ -56,6 +55,7 @@ def histogram_figure(name: str, counts: NDArray[Any], edges: NDArray[Any]) -> An
 
 def figure_as_image(figure: Any) -> Image:
     """Render a matplotlib figure."""
+    from PIL import Image as PILImage  # here and not above: most runs draw nothing
     buffer = io.BytesIO()
     figure.savefig(buffer, format='png')
     with PILImage.open(buffer) as picture:

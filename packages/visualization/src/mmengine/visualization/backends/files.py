@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image as PILImage
 
 from mmengine.visualization.drawing.annotate import annotate
 from mmengine.visualization.values import Image, Picture, PictureRef, to_image, to_plain
@@ -88,6 +87,7 @@ def append_line(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None
 
 def write_png(path: str | os.PathLike[str], image: Image) -> None:
     """Write a picture without loss; little compression, since this runs beside a training."""
+    from PIL import Image as PILImage  # here and not above: most runs draw nothing
     PILImage.fromarray(np.ascontiguousarray(to_image(image))).save(path, format='PNG', compress_level=1)
 
 

@@ -132,8 +132,11 @@ class Dispatcher:
             if not is_started(backend):
                 way.health.lose(method)
                 return None
+        args, kwargs = read(args, kwargs)
+        if self.position is None and way.axis.rule == 'any':  # nothing moves; files get several lines a second
+            return self._guarded(way, method, function, args, kwargs)
         result = None
-        for placed, options in self._placed(way, method, *read(args, kwargs)):
+        for placed, options in self._placed(way, method, args, kwargs):
             result = self._guarded(way, method, function, placed, options)
         return result
 

@@ -3,14 +3,15 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PILImage
-from PIL import ImageDraw
 
 from mmengine.visualization.values import Boxes, Image, Picture, to_array, to_image, to_rgb
+
+if TYPE_CHECKING:
+    from PIL import ImageDraw
 
 #: How much of the mask's colour a masked pixel takes.
 MASK_OPACITY = 0.5
@@ -26,6 +27,8 @@ def annotate(picture: Picture) -> Image:
     """Draw the boxes and masks of a picture into its image; without any the image is returned as it is."""
     if not picture.boxes and not picture.masks:
         return to_image(picture.image)
+    from PIL import Image as PILImage  # here and not above: most runs draw nothing
+    from PIL import ImageDraw
     image = to_rgb(picture.image)
     for mask in picture.masks.values():
         image = _draw_mask(image, to_array(mask))
