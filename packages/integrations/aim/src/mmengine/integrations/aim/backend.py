@@ -58,6 +58,8 @@ class AimVisBackend(BaseVisBackend):
         experiment, name = runs.names_of(self._save_dir)
         arguments = {'experiment': who.project or experiment, **self._init_kwargs}
         describes = arguments.pop('log_system_params', False)
+        if self._run_hash is not None:  # records after a close belong to the same run
+            runs.is_there(self._aim_run.repo, self._run_hash)
         known = self._run_hash or runs.find(self._aim, arguments.get('repo'), who)
         if known is not None:
             arguments['run_hash'] = known

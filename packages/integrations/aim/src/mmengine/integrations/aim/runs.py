@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
@@ -31,15 +32,33 @@ def find(aim: Any, repo: Any, identity: Identity) -> str | None:
     wanted = identity.run_id
     if wanted is None or identity.resume == 'never':
         return None
-    if not isinstance(repo, aim.Repo):
-        repo = aim.Repo.from_path(str(repo)) if repo is not None else aim.Repo.default_repo()
-    note = _note(repo, wanted)
+    repo = _repository(aim, repo)
+    note = None if repo is None else _note(repo, wanted)
     found = note.read_text(encoding='utf-8') if note is not None and note.exists() else wanted
-    if _HASH.fullmatch(found) and repo.run_exists(found):
+    if repo is not None and _HASH.fullmatch(found) and is_there(repo, found):
         return found
     if identity.resume == 'must':
-        raise LookupError(f'There is no run {wanted!r} to go on with in the repository {repo.path}')
+        raise LookupError(f'There is no run {wanted!r} to go on with in the repository '
+                          f'{"that is still to be made" if repo is None else repo.path}')
     return None
+
+
+def _repository(aim: Any, given: Any) -> Any:
+    """Open the repository that is given, or that of the working directory; None if it is still to be made."""
+    if isinstance(given, aim.Repo):
+        return given
+    place = aim.Repo.default_repo_path() if given is None else str(given)
+    return aim.Repo.from_path(place) if '://' in place or aim.Repo.exists(place) else None
+
+
+def is_there(repo: Any, run_hash: str) -> bool:
+    """Tell whether a repository has a run; its own list is up to half a second old, which is waited for."""
+    until = time.monotonic() + 2.0
+    while not repo.run_exists(run_hash):
+        if repo.is_remote_repo or not Path(repo.path, 'meta', 'chunks', run_hash).exists() or time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def remember(run: Any, run_id: str | None) -> None:
