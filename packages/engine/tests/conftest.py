@@ -1,6 +1,11 @@
 """A small real task that the tests of the engine share: fit a line through noisy points."""
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +21,7 @@ from mmengine.registry import DATASETS, METRICS, MODELS
 from mmengine.runner import Runner
 
 SAMPLES = 24
+PROGRAMS = Path(__file__).parent / 'programs'
 torch.set_num_threads(1)  # the task is tiny, and tests share their machine
 
 
@@ -110,3 +116,28 @@ def make_cfg(tmp_path: Path) -> Callable[..., dict[str, Any]]:
 def make_runner(make_cfg: Callable[..., dict[str, Any]]) -> Callable[..., Runner]:
     """Make a runner below the test's own folder."""
     return lambda folder='run', **changes: Runner.from_cfg(make_cfg(folder, **changes))
+
+
+@pytest.fixture(scope='session')
+def on_ranks() -> Callable[..., list[str]]:
+    """Start a program of `programs/` as torchrun would, and give what each rank printed.
+
+    It takes the name of the program, its arguments, and by name `ranks` and the exit status `expected` of each.
+    """
+    return start_ranks
+
+
+def start_ranks(program: str, *arguments: Any, ranks: int = 2, expected: int = 0) -> list[str]:
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = str(probe.getsockname()[1])
+    common = {**os.environ, 'WORLD_SIZE': str(ranks), 'LOCAL_WORLD_SIZE': str(ranks), 'MASTER_ADDR': '127.0.0.1',
+              'MASTER_PORT': port, 'OMP_NUM_THREADS': '1'}
+    with tempfile.TemporaryDirectory() as folder:
+        started = [subprocess.Popen([sys.executable, str(PROGRAMS / program), *map(str, arguments)], text=True,
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder,
+                                    env={**common, 'RANK': str(rank), 'LOCAL_RANK': str(rank)})
+                   for rank in range(ranks)]
+        said = [process.communicate(timeout=3000)[0] for process in started]
+    assert [process.returncode for process in started] == [expected] * ranks, '\n'.join(said)
+    return said

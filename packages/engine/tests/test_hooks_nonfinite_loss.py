@@ -2,10 +2,6 @@
 from __future__ import annotations
 
 import math
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,7 +19,6 @@ from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 
 Make = Callable[..., Runner]
-PROGRAM = Path(__file__).parent / 'programs' / 'nonfinite_on_ranks.py'
 
 
 class Poisoned(BaseModel):
@@ -160,18 +155,9 @@ def test_all_of_a_group_left_out_with_a_scaler() -> None:
     assert torch.equal(model.weight, before)
 
 
-def test_two_ranks(tmp_path: Path) -> None:
+def test_two_ranks(tmp_path: Path, on_ranks: Callable[..., list[str]]) -> None:
     """One rank alone has such a loss: both leave the batch out, or end, and have the same weights."""
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = str(probe.getsockname()[1])
-    common = {**os.environ, 'WORLD_SIZE': '2', 'LOCAL_WORLD_SIZE': '2', 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': port,
-              'OMP_NUM_THREADS': '1'}
-    ranks = [subprocess.Popen([sys.executable, str(PROGRAM), str(tmp_path)], text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, cwd=tmp_path, env={**common, 'RANK': rank, 'LOCAL_RANK': rank})
-             for rank in ('0', '1')]
-    said = [process.communicate(timeout=300)[0] for process in ranks]
-    assert [process.returncode for process in ranks] == [0, 0], '\n'.join(said)
+    on_ranks('nonfinite_on_ranks.py', tmp_path)
     first, second = (torch.load(tmp_path / f'{rank}.pth', weights_only=True) for rank in (0, 1))
     assert torch.equal(first['weight'], second['weight'])
     torch.testing.assert_close(first['weight'], first['expected'])

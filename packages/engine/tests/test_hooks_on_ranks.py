@@ -1,28 +1,14 @@
 """Hooks on two ranks: equal buffers, one writer of files, one who shows progress."""
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-PROGRAM = Path(__file__).parent / 'programs' / 'hooks_on_ranks.py'
 
-
-def test_two_ranks(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = str(probe.getsockname()[1])
-    common = {**os.environ, 'WORLD_SIZE': '2', 'LOCAL_WORLD_SIZE': '2', 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': port,
-              'OMP_NUM_THREADS': '1'}
-    ranks = [subprocess.Popen([sys.executable, str(PROGRAM), str(tmp_path)], text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, cwd=tmp_path, env={**common, 'RANK': rank, 'LOCAL_RANK': rank})
-             for rank in ('0', '1')]
-    said = [process.communicate(timeout=300)[0] for process in ranks]
-    assert [process.returncode for process in ranks] == [0, 0], '\n'.join(said)
+def test_two_ranks(tmp_path: Path, on_ranks: Callable[..., list[str]]) -> None:
+    said = on_ranks('hooks_on_ranks.py', tmp_path)
     assert [text.count('Trained 12') + text.count('Trained 6 ') for text in said] == [1, 0]
     assert [text.count('Epoch(val)') > 0 for text in said] == [True, False]
 

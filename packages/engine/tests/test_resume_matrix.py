@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import socket
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +45,9 @@ def test_one_rank(matrix: Any, tmp_path: Path, case: str) -> None:
     assert matrix.stop_and_resume(tmp_path, case, [] if FULL else SOME[case]) == []
 
 
-def test_two_ranks(tmp_path: Path) -> None:
+def test_two_ranks(tmp_path: Path, on_ranks: Callable[..., list[str]]) -> None:
     cases, stops = (ON_RANKS, '') if FULL else (['epoch-accumulate', 'iter-ema'], '4,7')
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = str(probe.getsockname()[1])
-    common = {**os.environ, 'WORLD_SIZE': '2', 'LOCAL_WORLD_SIZE': '2', 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': port,
-              'OMP_NUM_THREADS': '1'}
-    ranks = [subprocess.Popen([sys.executable, str(PROGRAM), str(tmp_path), ','.join(cases), stops], text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=tmp_path,
-                              env={**common, 'RANK': rank, 'LOCAL_RANK': rank}) for rank in ('0', '1')]
-    said = [process.communicate(timeout=3000)[0] for process in ranks]
-    assert [process.returncode for process in ranks] == [0, 0], '\n'.join(said)
+    said = on_ranks(PROGRAM.name, tmp_path, ','.join(cases), stops)
     assert [f'rank {rank}: no difference' in text for rank, text in enumerate(said)] == [True, True]
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -183,17 +181,9 @@ def test_names_are_checked(names: Any, error: type[Exception], words: str) -> No
 
 
 @pytest.mark.parametrize(('name', 'rank'), [('SIGTERM', 1), ('SIGUSR1', 0)])
-def test_all_ranks_end_after_the_same_iteration(tmp_path: Path, name: str, rank: int) -> None:
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = str(probe.getsockname()[1])
-    common = {**os.environ, 'WORLD_SIZE': '2', 'LOCAL_WORLD_SIZE': '2', 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': port,
-              'OMP_NUM_THREADS': '1'}
-    ranks = [subprocess.Popen([sys.executable, str(PROGRAM), str(tmp_path / 'run'), name, str(rank)], text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              env={**common, 'RANK': number, 'LOCAL_RANK': number}) for number in ('0', '1')]
-    said = [process.communicate(timeout=300)[0] for process in ranks]
-    assert [process.returncode for process in ranks] == [128 + getattr(signal, name)] * 2, '\n'.join(said)
+def test_all_ranks_end_after_the_same_iteration(tmp_path: Path, on_ranks: Callable[..., list[str]], name: str,
+                                                rank: int) -> None:
+    said = on_ranks(PROGRAM.name, tmp_path / 'run', name, rank, expected=128 + getattr(signal, name))
     ended = [re.findall(r'ENDED (\d+) SIG_DFL', text) for text in said]
     assert ended[0] == ended[1] != []
     checkpoint = read_checkpoint(tmp_path / 'run' / f'iter_{ended[0][0]}.pth')

@@ -6,9 +6,7 @@ import json
 import os
 import pickle
 import shutil
-import socket
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,31 +19,19 @@ from mmengine._strategy.fsdp_options import options_of, units_of
 from mmengine.checkpoint import BrokenCheckpointError, CheckpointLoader, find_whole_checkpoint
 from mmengine.registry import STRATEGIES
 
+OnRanks = Callable[..., list[str]]
 PROGRAM = Path(__file__).parent / 'programs' / 'fsdp_on_ranks.py'
 #: Sums over two ranks are rounded in another order than those of one process.
 CLOSE = dict(rtol=1e-5, atol=1e-6)
 
 
-def start(folder: Path, runs: list[str], ranks: int = 2) -> None:
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = str(probe.getsockname()[1])
-    common = {**os.environ, 'WORLD_SIZE': str(ranks), 'LOCAL_WORLD_SIZE': str(ranks), 'MASTER_ADDR': '127.0.0.1',
-              'MASTER_PORT': port, 'OMP_NUM_THREADS': '1'}
-    started = [subprocess.Popen([sys.executable, str(PROGRAM), str(folder), *runs], text=True, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, cwd=folder,
-                                env={**common, 'RANK': str(rank), 'LOCAL_RANK': str(rank)}) for rank in range(ranks)]
-    said = [process.communicate(timeout=600)[0] for process in started]
-    assert [process.returncode for process in started] == [0] * ranks, '\n'.join(said)
-
-
 @pytest.fixture(scope='module')
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, on_ranks: OnRanks) -> Path:
     """All runs of the two ranks."""
     path = tmp_path_factory.mktemp('fsdp')
-    start(path, ['full=adam', 'full_again=adam:full/iter_10.pth', 'sharded=sharded-adam',
-                 'sharded_again=sharded-adam:sharded/iter_10.pth', 'accumulate=sgd-accumulate-sharded',
-                 'accumulate_again=sgd-accumulate-sharded:accumulate/iter_5.pth'])
+    on_ranks(PROGRAM.name, path, 'full=adam', 'full_again=adam:full/iter_10.pth', 'sharded=sharded-adam',
+             'sharded_again=sharded-adam:sharded/iter_10.pth', 'accumulate=sgd-accumulate-sharded',
+             'accumulate_again=sgd-accumulate-sharded:accumulate/iter_5.pth')
     return path
 
 
@@ -98,8 +84,9 @@ def test_resumed_by_one_process(folder: Path, single: Any, tmp_path: Path, name:
 
 
 @pytest.mark.skipif(not os.environ.get('MMENGINE_FULL'), reason='MMENGINE_FULL is not set')
-def test_resumed_by_four_ranks(folder: Path) -> None:
-    start(folder, [f'{name}_by_four={name}-adam:{name}/iter_10.pth' for name in ('full', 'sharded')], 4)
+def test_resumed_by_four_ranks(folder: Path, on_ranks: OnRanks) -> None:
+    runs = [f'{name}_by_four={name}-adam:{name}/iter_10.pth' for name in ('full', 'sharded')]
+    on_ranks(PROGRAM.name, folder, *runs, ranks=4)
     for name in ('full', 'sharded'):
         assert_close(end_of(folder, f'{name}_by_four'), end_of(folder, name))
 
