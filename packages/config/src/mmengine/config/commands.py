@@ -26,7 +26,9 @@ CHECKS = 'mmengine.config_checks'
 _F = TypeVar('_F', bound=Callable[..., Any])
 
 
-class _Refused(click.ClickException):
+class Refused(click.ClickException):
+    """The command or a config is wrong."""
+
     exit_code = 2
 
 
@@ -46,14 +48,15 @@ def _file(name: str) -> Callable[[_F], _F]:
     return click.argument(name, type=click.Path(exists=True, dir_okay=False))
 
 
-_options = click.option('--cfg-options', '-o', 'options', multiple=True, metavar='KEY=VALUE',
-                        help='Set a value first, as training does; may be given several times. A key that the config '
-                             'does not have is an error.')
-_allow_new = click.option('--allow-new', is_flag=True, help='Let --cfg-options add keys that the config does not have.')
+cfg_options = click.option('--cfg-options', '-o', 'options', multiple=True, metavar='KEY=VALUE',
+                           help='Set a value first, as training does; may be given several times. A key that the '
+                                'config does not have is an error.')
+allow_new_keys = click.option('--allow-new', is_flag=True,
+                              help='Let --cfg-options add keys that the config does not have.')
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
+def config_errors() -> Iterator[None]:
     """Make an error of a config one message and exit code 2, and a warning one line."""
     try:
         with warnings.catch_warnings(record=True) as caught:
@@ -62,7 +65,7 @@ def _errors() -> Iterator[None]:
         for warning in caught:
             click.echo(f'Warning: {warning.message}', err=True)
     except (ConfigParsingError, OSError) as error:
-        raise _Refused(_worded(error)) from error
+        raise Refused(_worded(error)) from error
 
 
 def _worded(error: Exception) -> str:
@@ -72,16 +75,17 @@ def _worded(error: Exception) -> str:
 
 
 def _load(file: str, options: Iterable[str] = (), allow_new: bool = False) -> Config:
-    with _errors():
+    with config_errors():
         cfg = Config.fromfile(file, import_custom_modules=False)
-        pairs = dict(_pair(option) for option in options)
+        pairs = dict(option_pair(option) for option in options)
         if pairs:
             # Training scripts may add keys; who looks at a config here wants to see a slip before it costs a run.
             cfg.merge_from_dict(pairs, allow_new=None if allow_new else False)
     return cfg
 
 
-def _pair(option: str) -> tuple[str, Any]:
+def option_pair(option: str) -> tuple[str, Any]:
+    """Take KEY=VALUE apart, the value read as in `--cfg-options` of training scripts."""
     key, separator, value = option.partition('=')
     if not separator:
         raise click.BadParameter(f'{option!r} is not of the form KEY=VALUE', param_hint='--cfg-options')
@@ -104,8 +108,8 @@ def _show(text: str, language: str) -> None:
 
 @config.command()
 @_file('file')
-@_options
-@_allow_new
+@cfg_options
+@allow_new_keys
 def show(file: str, options: tuple[str, ...], allow_new: bool) -> None:
     """Print the values of a config and its bases.
 
@@ -142,7 +146,7 @@ def tree(file: str) -> None:
     Example:
         mmengine config tree configs/my_config.py
     """
-    with _errors():
+    with config_errors():
         files = base_tree(file)
     console = _console()
     for depth, path in files:
@@ -154,8 +158,8 @@ def tree(file: str) -> None:
 @config.command()
 @_file('file')
 @click.argument('key')
-@_options
-@_allow_new
+@cfg_options
+@allow_new_keys
 def explain(file: str, key: str, options: tuple[str, ...], allow_new: bool) -> None:
     """Tell what set a value; the last one wins.
 
@@ -164,7 +168,7 @@ def explain(file: str, key: str, options: tuple[str, ...], allow_new: bool) -> N
         mmengine config explain configs/my_config.py model.backbone.depth
     """
     cfg = _load(file, options, allow_new)
-    with _errors():
+    with config_errors():
         steps = cfg.origin(key)
     console = _console()
     for number, step in enumerate(steps, 1):
@@ -176,8 +180,8 @@ def explain(file: str, key: str, options: tuple[str, ...], allow_new: bool) -> N
 
 @config.command()
 @_file('file')
-@_options
-@_allow_new
+@cfg_options
+@allow_new_keys
 def check(file: str, options: tuple[str, ...], allow_new: bool) -> None:
     """List unknown types and wrong arguments.
 
@@ -190,11 +194,11 @@ def check(file: str, options: tuple[str, ...], allow_new: bool) -> None:
     """
     entries = list(metadata.entry_points(group=CHECKS))
     if not entries:
-        raise _Refused('Nothing that is installed checks configs: pip install mmparts-registry')
+        raise Refused('Nothing that is installed checks configs: pip install mmparts-registry')
     cfg = _load(file, options, allow_new)
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # as for a script that is run from here, whatever folder this program is in
-    with _errors():
+    with config_errors():
         cfg.import_custom_modules()
     findings = [str(finding) for entry in entries for finding in entry.load()(cfg)]
     for finding in findings:
