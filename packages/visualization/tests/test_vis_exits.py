@@ -133,6 +133,23 @@ os.waitpid(child, 0)
 
 
 @FORKS
+def test_a_forked_process_has_no_handler_of_ours_and_blocks_nothing(tmp_path):
+    run(tmp_path, '''
+import multiprocessing
+record(visualizer)
+def look():
+    as_it_was = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    sys.exit(0 if as_it_was and not signal.pthread_sigmask(signal.SIG_BLOCK, set()) else 1)
+child = multiprocessing.get_context('fork').Process(target=look)
+child.start()
+child.join()
+assert child.exitcode == 0
+assert signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
+assert not signal.pthread_sigmask(signal.SIG_BLOCK, set())
+''')
+    assert kept(tmp_path) == [[*EVERYTHING, 'success']]
+
+
 def test_forked_processes_are_ended_as_if_nothing_were_there(tmp_path):
     """As the workers of a data loader or of a pool are, by SIGTERM, in the middle of what their parent records."""
     run(tmp_path, '''

@@ -30,8 +30,8 @@ class Open(Protocol):
 
 _watched: weakref.WeakSet[Any] = weakref.WeakSet()
 _previous: Any = None
-_owner = 0
 _terminated = False
+_fork = threading.local()  # of a thread that forks: what signals it had blocked
 
 
 def watch(dispatcher: Open) -> None:
@@ -43,12 +43,9 @@ def watch(dispatcher: Open) -> None:
 
 def unwatch(dispatcher: Open) -> None:
     """Let go of a dispatcher that was closed; with the last one the signal is handled as it was before."""
-    global _previous
     _watched.discard(dispatcher)
-    if (not _watched and threading.current_thread() is threading.main_thread()
-            and signal.getsignal(signal.SIGTERM) is _on_sigterm):
-        signal.signal(signal.SIGTERM, signal.SIG_DFL if _previous is None else _previous)
-        _previous = None
+    if not _watched and threading.current_thread() is threading.main_thread():
+        _give_sigterm_back()
 
 
 def _close_all(status: str, timeout: float | None = None) -> None:
@@ -64,10 +61,16 @@ def _at_exit() -> None:
 
 def _take_sigterm() -> None:
     """Handle the signal that ends a process; whoever handled it before goes on doing so."""
-    global _previous, _owner
+    global _previous
     if signal.getsignal(signal.SIGTERM) is not _on_sigterm:
         _previous = signal.signal(signal.SIGTERM, _on_sigterm)
-    _owner = os.getpid()
+
+
+def _give_sigterm_back() -> None:
+    global _previous
+    if signal.getsignal(signal.SIGTERM) is _on_sigterm:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if _previous is None else _previous)
+        _previous = None
 
 
 def _on_sigterm(number: int, frame: FrameType | None) -> None:
@@ -76,19 +79,33 @@ def _on_sigterm(number: int, frame: FrameType | None) -> None:
     if callable(_previous):  # which decides how the run goes on, and ends it in its own way
         _previous(number, frame)
     elif _previous != signal.SIG_IGN:
-        if os.getpid() == _owner:
-            _close_all('aborted', GRACE)
+        _close_all('aborted', GRACE)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _before_fork() -> None:
+    # Python forgets a signal that comes to a child before it is ready: one that ends it should wait until then.
+    if signal.getsignal(signal.SIGTERM) is _on_sigterm:
+        _fork.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def _after_fork() -> None:
+    mask = getattr(_fork, 'mask', None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        _fork.mask = None
 
 
 def _forked() -> None:
     for dispatcher in list(_watched):
         dispatcher.forked()
     _watched.clear()
+    _give_sigterm_back()
+    _after_fork()
 
 
 # Before the handlers of `atexit`, among which are those of the trackers' clients, and before thread pools refuse work.
 getattr(threading, '_register_atexit', atexit.register)(_at_exit)
 if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(after_in_child=_forked)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_forked)
