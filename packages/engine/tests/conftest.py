@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -77,6 +78,14 @@ class Error(BaseMetric):
 
     def compute_metrics(self, results: list[float]) -> dict[str, float]:
         return dict(error=sum(results) / len(results))
+
+
+@pytest.fixture(autouse=True, scope='session')
+def ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C be what it is for a program in a terminal: a shell starts those in the background with it ignored."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
 
 
 @pytest.fixture(autouse=True)

@@ -1,11 +1,11 @@
 """The memory of a run, as it is logged and recorded."""
 from __future__ import annotations
 
+import gc
 import json
 import re
 import sys
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Hoards(Hook):
 
 
 def test_a_leak_shows(make_runner: Make) -> None:
+    gc.collect()  # what other tests have left is not to be freed in between
     runner = make_runner(custom_hooks=[dict(type='MemoryProfilerHook', interval=3), Hoards()], log_level='INFO',
                          train_cfg=dict(by_epoch=True, max_epochs=2))
     runner.train()
@@ -36,7 +37,7 @@ def test_a_leak_shows(make_runner: Make) -> None:
     lines = [line for line in map(json.loads, scalars.splitlines()) if 'memory/process' in line]
     assert [line['step'] for line in lines] == [3, 6, 9, 12]
     held = [line['memory/process'] for line in lines]
-    assert all(75 < later - earlier < 130 for earlier, later in pairwise(held))
+    assert 200 < held[-1] - held[0] < 400  # nine iterations
     assert all(line['memory/workers'] == 0 < line['memory/available'] for line in lines)
     log = next(Path(runner.log_dir).glob('*.log')).read_text(encoding='utf-8')
     assert len(re.findall(r'Memory: process \d+ MB, workers 0 MB, available \d+ MB, swap used \d+ MB, \d+ % of', log)) \
