@@ -20,7 +20,7 @@ from mmengine.visualization.testing import (
 
 # Of what the client calls in the libraries that it stands on.
 pytestmark = [pytest.mark.filterwarnings('ignore::DeprecationWarning'),
-              pytest.mark.filterwarnings('ignore:_SixMetaPathImporter:ImportWarning')]  # of what the client imports, on 3.10
+              pytest.mark.filterwarnings('ignore:_SixMetaPathImporter:ImportWarning')]  # of its client, on 3.10
 KINDS = ('float', 'int', 'aim.image', 'list(aim.image)', 'aim.distribution', 'aim.text', 'aim.figure')
 QUIET = dict(system_tracking_interval=None, log_system_params=False, capture_terminal_logs=False)
 
