@@ -32,6 +32,8 @@ DISTRIBUTIONS = {
     'AimVisBackend': 'mmparts-aim',
     'ClearMLVisBackend': 'mmparts-clearml',
     'DVCLiveVisBackend': 'mmparts-dvclive',
+    'DetTrackingHook': 'mmparts-mmdet',
+    'MMDetWandbHook': 'mmparts-mmdet',
     'MLflowVisBackend': 'mmparts-mlflow',
     'NeptuneVisBackend': 'mmparts-neptune',
     'SwanlabVisBackend': 'mmparts-swanlab',
