@@ -37,8 +37,10 @@ TORCH = ROOT / 'constraints' / 'torch.txt'
 TOOLS = ROOT / 'tools'
 DEMO = ROOT / 'examples' / 'digits'
 BENCHMARKS = ROOT / 'benchmarks'
-#: what a file of tests sets up is set up once, and no file comes before one that it follows otherwise
-PARALLEL = ['-n', str(min(4, os.cpu_count() or 1)), '--dist', 'loadfile', '--no-loadscope-reorder']
+#: what a file of tests sets up is set up once, and no file comes before one that it follows otherwise; a process of
+#: tests that dies ends them all, where a new one would be waited for without end
+PARALLEL = ['-n', str(min(4, os.cpu_count() or 1)), '--dist', 'loadfile', '--no-loadscope-reorder',
+            '--max-worker-restart', '0']
 SEED = ['--seed'] if HAS_UV else []  # torch comes by pip alone: uv would take the build for CUDA
 CORPUS = ['mmdet', 'mmpretrain', 'mmsegmentation', 'mmaction2', 'mmpose']
 PEERS = {  # others' work in environments of its own

@@ -38,10 +38,10 @@ def test_a_leak_shows(make_runner: Make) -> None:
     assert [line['step'] for line in lines] == [3, 6, 9, 12]
     held = [line['memory/process'] for line in lines]
     assert 200 < held[-1] - held[0] < 400  # nine iterations
-    assert all(line['memory/workers'] == 0 < line['memory/available'] for line in lines)
+    assert all(line['memory/available'] > 0 for line in lines)
     log = next(Path(runner.log_dir).glob('*.log')).read_text(encoding='utf-8')
-    assert len(re.findall(r'Memory: process \d+ MB, workers 0 MB, available \d+ MB, swap used \d+ MB, \d+ % of', log)) \
-        == 4 + 2 * 2  # of each validation as well
+    line = r'Memory: process \d+ MB, workers \d+ MB, available \d+ MB, swap used \d+ MB, \d+ % of'
+    assert len(re.findall(line, log)) == 4 + 2 * 2  # of each validation as well
 
 
 def test_workers_are_counted(make_runner: Make, make_cfg: Any) -> None:

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -16,6 +16,7 @@ import torch
 from mmengine.checkpoint import find_latest_checkpoint, read_checkpoint
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import Runner
+from mmengine.visualization import BaseVisBackend, force_init_env
 
 Make = Callable[..., Runner]
 PROGRAM = Path(__file__).parent / 'programs' / 'stop_on_ranks.py'
@@ -136,16 +137,50 @@ def test_what_is_ignored_stays_so(make_runner: Make) -> None:
     assert runner.iter == 24
 
 
+class OpenTracker(BaseVisBackend):
+    """Has records that wait, so that the visualizer watches for signals as well."""
+
+    experiment = None
+    statuses: ClassVar[list[str]] = []
+
+    def _init_env(self) -> None:
+        self.statuses.clear()
+
+    @force_init_env
+    def add_scalars(self, scalar_dict: Any, step: int = 0, file_path: str | None = None, **kwargs: Any) -> None:
+        pass
+
+    def close(self, status: str = 'success') -> None:
+        self.statuses.append(status)
+
+
+def test_an_open_tracker_is_closed_and_the_handler_of_the_user_called(make_runner: Make, tmp_path: Path) -> None:
+    called: list[int] = []
+    former = signal.signal(signal.SIGTERM, lambda number, frame: called.append(number))
+    try:
+        with pytest.raises(SystemExit) as caught:
+            make_runner(custom_hooks=[Sends(signal.SIGTERM)], visualizer=dict(
+                type='Visualizer', vis_backends=[OpenTracker(str(tmp_path))]),
+                default_hooks=dict(logger=dict(type='LoggerHook', interval=2)), **SEEDED).train()
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    assert caught.value.code == 143
+    assert called == [signal.SIGTERM]
+    assert OpenTracker.statuses == ['aborted']
+    assert (tmp_path / 'run' / 'iter_9.pth').exists()
+
+
 def test_the_handlers_are_back_after_a_failure(make_runner: Make) -> None:
     class Fails(Hook):
         def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+            assert signal.getsignal(signal.SIGTERM) is not before
             raise ZeroDivisionError
 
+    before = signal.getsignal(signal.SIGTERM)
     runner = make_runner(custom_hooks=[Fails()])
     with pytest.raises(ZeroDivisionError):
         runner.train()
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is before
     assert type(runner.train_dataloader.worker_init_fn).__name__ != 'DeafWorker'
 
 
@@ -157,6 +192,7 @@ def test_other_places_leave_signals_alone(make_runner: Make, monkeypatch: pytest
         def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
             seen.append(signal.getsignal(signal.SIGTERM))
 
+    before = signal.getsignal(signal.SIGTERM)
     names = [] if where == 'nowhere' else ['SIGTERM']
     runner = make_runner(custom_hooks=[Looks()], default_hooks=dict(checkpoint=dict(type='CheckpointHook',
                                                                                     stop_signals=names)))
@@ -169,7 +205,7 @@ def test_other_places_leave_signals_alone(make_runner: Make, monkeypatch: pytest
     else:
         runner.train()
     assert runner.iter == 24
-    assert set(seen) == {signal.SIG_DFL}
+    assert set(seen) == {before}
 
 
 @pytest.mark.parametrize(('names', 'error', 'words'), [

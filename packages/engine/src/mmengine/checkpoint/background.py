@@ -48,7 +48,9 @@ class BackgroundWriter:
 
     def then(self, action: Callable[[], None]) -> None:
         """Do something once all that came before is on the disk; never, if that fails."""
-        self._add(action)
+        with self._changed:
+            if self._error is None:  # else what came before has failed already, and nobody has asked yet
+                self._add(action)
 
     def wait(self) -> None:
         """Wait until all is written.

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 from mmengine.utils.suggest import did_you_mean
+from mmengine.visualization.delivery.exits import handler_before
 
 #: Ctrl-C, what ends a job, and what Slurm is usually asked to send some time before it ends one.
 STOP_SIGNALS = ('SIGINT', 'SIGTERM', 'SIGUSR1')
@@ -97,7 +98,7 @@ class StopSignals:
             text: What was saved.
         """
         number = self.received or signal.SIGTERM
-        former = self._former.get(number)
+        former = handler_before(self._former.get(number))
         self.restore()
         if callable(former) and former is not signal.default_int_handler:
             former(number, None)

@@ -84,6 +84,14 @@ def _on_sigterm(number: int, frame: FrameType | None) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+def handler_before(handler: Any) -> Any:
+    """Give the handler of the signal that was there before ours, and any other as it is.
+
+    Who ends the process in another way than by the signal closes the trackers in that way, and calls this one only.
+    """
+    return _previous if handler is _on_sigterm else handler
+
+
 def _before_fork() -> None:
     # Python forgets a signal that comes to a child before it is ready: one that ends it should wait until then.
     if signal.getsignal(signal.SIGTERM) is _on_sigterm:
