@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import gc
 from collections import Counter
 
 import pytest
@@ -83,3 +84,20 @@ def test_one_file_in_both_styles(write):
                                         f'    from .base import a as three\n'))
     assert (cfg.one, cfg.two) == ({'b': [1], '0': 0, '1': 1}, {'b': [1], '0': 0, '1': 1, 'c': 1})
     assert cfg.three == cfg.one
+
+
+@pytest.mark.parametrize('is_on', [True, False])
+def test_the_collector_is_as_it_was(tmp_path, is_on):
+    """It rests while a file is loaded, also where loading fails."""
+    (tmp_path / 'good.py').write_text('a = 1\n')
+    (tmp_path / 'bad.py').write_text('a = (\n')
+    was_on = gc.isenabled()
+    (gc.enable if is_on else gc.disable)()
+    try:
+        assert Config.fromfile(tmp_path / 'good.py').a == 1
+        assert gc.isenabled() == is_on
+        with pytest.raises(SyntaxError):
+            Config.fromfile(tmp_path / 'bad.py')
+        assert gc.isenabled() == is_on
+    finally:
+        (gc.enable if was_on else gc.disable)()

@@ -13,6 +13,7 @@ from typing import Any
 
 from mmengine.config.cli import DictAction as DictAction
 from mmengine.config.cli import add_arguments
+from mmengine.config.collector import collector_paused
 from mmengine.config.config_dict import DELETE_KEY as DELETE_KEY
 from mmengine.config.config_dict import ConfigDict as ConfigDict
 from mmengine.config.derived import warn_unreached
@@ -94,8 +95,9 @@ class Config(FileHelpers):
         """
         filename = str(filename)
         loader = Loader(use_predefined_variables, use_environment_variables, lazy_import)
-        loaded = loader.load(filename)
-        cfg = Config(without_imports(loaded), loaded.text, filename, loader.env_variables, format_python_code)
+        with collector_paused():
+            loaded = loader.load(filename)
+            cfg = Config(without_imports(loaded), loaded.text, filename, loader.env_variables, format_python_code)
         cfg._imported_names.update(loaded.imported)
         if import_custom_modules:
             cfg.import_custom_modules()
