@@ -80,12 +80,18 @@ class Error(BaseMetric):
         return dict(error=sum(results) / len(results))
 
 
-@pytest.fixture(autouse=True, scope='session')
-def ctrl_c() -> Iterator[None]:
-    """Let Ctrl-C be what it is for a program in a terminal: a shell starts those in the background with it ignored."""
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """Let each test find the signals as a program in a terminal does, and leave them as they were.
+
+    A shell starts programs in the background with Ctrl-C ignored, and a hook that is tested by itself is not ended.
+    """
+    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    signal.signal(signal.SIGINT, former)
+    for number, handler in former.items():
+        if handler is not None:  # one of another language
+            signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)
