@@ -95,6 +95,8 @@ def test_both_forms_hold_the_same(folder: Path) -> None:
     full, sharded = (CheckpointLoader.load_checkpoint(str(folder / name / 'iter_12.pth'))
                      for name in ('full', 'sharded'))
     assert full.keys() == sharded.keys()
+    assert full['state_dict']._metadata == sharded['state_dict']._metadata
+    assert full['state_dict']._metadata['head'] == dict(version=1)
     assert (folder / 'full' / 'iter_12.pth').is_file()
     assert (folder / 'sharded' / 'iter_12.pth').is_dir()
     for name, value in full['state_dict'].items():

@@ -17,6 +17,7 @@ from mmengine.checkpoint.forms import is_sharded
 from mmengine.checkpoint.sharded import read_sharded, write_sharded
 from mmengine.device import get_device
 from mmengine.dist import get_world_size
+from mmengine.model.activation_checkpointing import turn_on_activation_checkpointing
 from mmengine.registry import STRATEGIES
 from mmengine.utils.suggest import did_you_mean
 
@@ -63,7 +64,6 @@ class FSDPStrategy(BaseStrategy):
     def convert_model(self, model: nn.Module) -> nn.Module:
         """Let activations be computed again, if asked for."""
         if self.activation_checkpointing:
-            from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
             turn_on_activation_checkpointing(model, self.activation_checkpointing)
         return model
 

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from mmengine.checkpoint.nests import mapped
 from mmengine.dist import is_main_process
 
 
@@ -15,14 +16,13 @@ def gathered(value: Any) -> Any:
     Returns:
         The same nest with whole tensors on rank 0; on the others there is None in their places, which saves memory.
     """
-    if isinstance(value, DTensor):
-        whole = value.full_tensor()
-        return whole.cpu() if is_main_process() else None
-    if isinstance(value, dict):
-        return type(value)((key, gathered(item)) for key, item in value.items())
-    if isinstance(value, (list, tuple)) and not hasattr(value, '_fields'):
-        return type(value)(gathered(item) for item in value)
-    return value
+    def whole(item: Any, _: str) -> Any:
+        if not isinstance(item, DTensor):
+            return item
+        tensor = item.full_tensor()
+        return tensor.cpu() if is_main_process() else None
+
+    return mapped(value, whole)
 
 
 def sharded_like(tensor: torch.Tensor, model: torch.Tensor) -> torch.Tensor:

@@ -13,9 +13,9 @@ import secrets
 import shutil
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
@@ -24,6 +24,7 @@ from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.tensor import DTensor
 
 from mmengine.checkpoint.files import BrokenCheckpointError, MapLocation, read_checkpoint, write_checkpoint
+from mmengine.checkpoint.nests import mapped
 from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, is_main_process
 
 RECORD, REST, SHARDS = 'whole.json', 'rest.pth', 'shards'
@@ -42,15 +43,15 @@ def write_sharded(checkpoint: dict[str, Any], folder: str) -> None:
     Raises:
         OSError: A file cannot be written; what was there under the name stays.
     """
-    tensors: dict[str, torch.Tensor] = {}
-    rest = _take_out(checkpoint, '', tensors)
+    rest, tensors = _take_out(checkpoint)
     path = Path(folder)
     name = [f'.{path.name}.{secrets.token_hex(6)}.tmp']
     broadcast_object_list(name)
     unfinished = path.with_name(name[0])
     try:
         save(tensors, storage_writer=_Writer(unfinished / SHARDS, sync_files=True))
-        _raise_everywhere(lambda: _finish(unfinished, path, rest, _sums_of_own(unfinished)))
+        sums = _sums_of_own(unfinished)
+        _raise_everywhere(lambda: _finish(unfinished, path, rest, sums))
     except BaseException:
         if is_main_process():
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -61,17 +62,17 @@ def _is_alone() -> bool:
     return not (torch.distributed.is_available() and torch.distributed.is_initialized())
 
 
-def _take_out(value: Any, name: str, tensors: dict[str, torch.Tensor]) -> Any:
-    """Copy a nest of dicts and lists, with a name in place of each distributed tensor."""
-    if isinstance(value, DTensor):
-        tensors[name] = value
+def _take_out(checkpoint: dict[str, Any]) -> tuple[Any, dict[str, torch.Tensor]]:
+    """Copy a state with names in place of its distributed tensors, and give these by name."""
+    tensors: dict[str, torch.Tensor] = {}
+
+    def named(item: Any, name: str) -> Any:
+        if not isinstance(item, DTensor):
+            return item
+        tensors[name] = item
         return {_PLACE: name}
-    if isinstance(value, dict):
-        return type(value)((key, _take_out(item, f'{name}/{key}' if name else str(key), tensors))
-                           for key, item in value.items())
-    if isinstance(value, (list, tuple)) and not hasattr(value, '_fields'):
-        return type(value)(_take_out(item, f'{name}/{index}', tensors) for index, item in enumerate(value))
-    return value
+
+    return mapped(checkpoint, named), tensors
 
 
 def _sums_of_own(folder: Path) -> dict[str, list[int]]:
@@ -159,39 +160,27 @@ def read_sharded(folder: str | Path, map_location: MapLocation = 'cpu', make: Ma
     known = reader.read_metadata().state_dict_metadata
     rest = read_checkpoint(path / REST, map_location, trusted=trusted)
     wanted: dict[str, Any] = {}
-    for name in _names_in(rest):
-        saved: Any = known[name]
+
+    def placed(item: Any, _: str) -> Any:
+        if not _is_place(item):
+            return item
+        name, saved = item[_PLACE], cast(Any, known[item[_PLACE]])
         wanted[name] = (make or _make_whole)(name, saved.size, saved.properties.dtype)
+        return wanted[name]
+
+    state = mapped(rest, placed)
     with warnings.catch_warnings():  # of a single process, which is what is wanted
         warnings.filterwarnings('ignore', message='torch.distributed is disabled')
         load(wanted, storage_reader=reader, no_dist=make is None or _is_alone())
-    return _put_in(rest, wanted)
+    return state  # whose tensors are filled now
 
 
 def _make_whole(name: str, size: torch.Size, dtype: torch.dtype) -> torch.Tensor:
     return torch.empty(size, dtype=dtype)
 
 
-def _names_in(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        if value.keys() == {_PLACE}:
-            yield value[_PLACE]
-        else:
-            for item in value.values():
-                yield from _names_in(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _names_in(item)
-
-
-def _put_in(value: Any, tensors: dict[str, Any]) -> Any:
-    if isinstance(value, dict):
-        if value.keys() == {_PLACE}:
-            return tensors[value[_PLACE]]
-        return type(value)((key, _put_in(item, tensors)) for key, item in value.items())
-    if isinstance(value, (list, tuple)) and not hasattr(value, '_fields'):
-        return type(value)(_put_in(item, tensors) for item in value)
-    return value
+def _is_place(item: Any) -> bool:
+    return isinstance(item, dict) and item.keys() == {_PLACE}
 
 
 #: What torch.distributed.checkpoint pickles to describe the shards.

@@ -18,9 +18,9 @@ from mmengine.checkpoint import find_latest_checkpoint
 from mmengine.checkpoint.wrappers import unwrap
 from mmengine.config import Config, ConfigDict
 from mmengine.dist import master_only
+from mmengine.model.activation_checkpointing import turn_on_activation_checkpointing
 from mmengine.model.efficient_conv_bn_eval import turn_on_efficient_conv_bn_eval
 from mmengine.registry import RUNNERS, DefaultScope
-from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
 from mmengine.runner.base_loop import BaseLoop
 from mmengine.runner.eval_loops import TestLoop as TestLoop  # these three: upstream's path of them
 from mmengine.runner.eval_loops import ValLoop as ValLoop
