@@ -20,6 +20,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, METRICS, MODELS
 from mmengine.runner import Runner
+from mmengine.visualization.delivery import exits
 
 SAMPLES = 24
 PROGRAMS = Path(__file__).parent / 'programs'
@@ -84,8 +85,11 @@ class Error(BaseMetric):
 def signals() -> Iterator[None]:
     """Let each test find the signals as a program in a terminal does, and leave them as they were.
 
-    A shell starts programs in the background with Ctrl-C ignored, and a hook that is tested by itself is not ended.
+    A shell starts programs in the background with Ctrl-C ignored, and a hook that is tested by itself is not ended. What
+    the tests of other parts left open ends first: it would give SIGTERM back in the middle of a test.
     """
+    exits.close_all('aborted')
+    signal.signal(signal.SIGTERM, exits.handler_before(signal.getsignal(signal.SIGTERM)) or signal.SIG_DFL)
     former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     yield

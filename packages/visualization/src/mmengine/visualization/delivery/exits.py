@@ -48,7 +48,8 @@ def unwatch(dispatcher: Open) -> None:
         _give_sigterm_back()
 
 
-def _close_all(status: str, timeout: float | None = None) -> None:
+def close_all(status: str, timeout: float | None = None) -> None:
+    """Close what is still open, in `timeout` seconds each."""
     for dispatcher in list(_watched):
         if dispatcher.is_open:
             dispatcher.close(status, timeout)
@@ -56,7 +57,7 @@ def _close_all(status: str, timeout: float | None = None) -> None:
 
 def _at_exit() -> None:
     failed = getattr(sys, 'last_value', None) is not None
-    _close_all('aborted' if _terminated else 'failed' if failed else 'success')
+    close_all('aborted' if _terminated else 'failed' if failed else 'success')
 
 
 def _take_sigterm() -> None:
@@ -79,7 +80,7 @@ def _on_sigterm(number: int, frame: FrameType | None) -> None:
     if callable(_previous):  # which decides how the run goes on, and ends it in its own way
         _previous(number, frame)
     elif _previous != signal.SIG_IGN:
-        _close_all('aborted', GRACE)
+        close_all('aborted', GRACE)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
 
