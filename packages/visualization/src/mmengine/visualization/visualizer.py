@@ -17,7 +17,7 @@ from mmengine.utils.rank import is_main_process
 from mmengine.visualization.backends import trackers
 from mmengine.visualization.delivery.dispatch import Dispatcher, OnError
 from mmengine.visualization.delivery.health import UNSTARTED
-from mmengine.visualization.delivery.steps import Position
+from mmengine.visualization.delivery.steps import NUMBERS, Position
 from mmengine.visualization.drawing.painter import Painter
 from mmengine.visualization.drawing.show import is_inline, put_on, show_with_cv2, wait_continue
 from mmengine.visualization.recorder import Recorder
@@ -140,18 +140,14 @@ class Visualizer(ManagerMixin, Painter, Recorder):
         return self._vis_backends.get(name)
 
     def _dispatch(self, method: str, *args: Any, **kwargs: Any) -> None:
-        if self._dispatcher.backends and self._may_record(method):
-            self._is_closed = self._is_closed and method in UNSTARTED
-            self._dispatcher.call(method, *args, **kwargs)
-
-    def _may_record(self, method: str) -> bool:
-        """Tell whether this is the main process; numbers, of which there are many, take an answer of a second ago."""
-        now = time.monotonic()
-        if (method != 'add_scalar' and method != 'add_scalars') or now > self._main_until:
+        if not self._dispatcher.backends:
+            return
+        if method not in NUMBERS or time.monotonic() > self._main_until:  # of a second ago is good enough for these
             if not is_main_process():
-                return False
-            self._main_until = now + 1.0
-        return True
+                return
+            self._main_until = time.monotonic() + 1.0
+        self._is_closed = self._is_closed and method in UNSTARTED
+        self._dispatcher.call(method, *args, **kwargs)
 
     @property
     def runs(self) -> dict[str, RunInfo]:

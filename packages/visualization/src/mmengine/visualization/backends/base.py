@@ -22,8 +22,6 @@ def force_init_env(old_func: _Method) -> _Method:
     """Decorate a method of a backend so that its tracker is started before the first use, and not earlier."""
     @functools.wraps(old_func)
     def wrapper(obj: Any, *args: Any, **kwargs: Any) -> Any:
-        if not hasattr(obj, '_init_env'):
-            raise AttributeError(f'{type(obj)} does not have a method `_init_env`')
         if not getattr(obj, '_env_initialized', False):
             _start_once(obj)
         return old_func(obj, *args, **kwargs)
@@ -33,6 +31,8 @@ def force_init_env(old_func: _Method) -> _Method:
 
 def _start_once(obj: Any) -> None:
     """Start a tracker; the thread of its queue and whoever asks for `experiment` may want that at the same time."""
+    if not hasattr(obj, '_init_env'):
+        raise AttributeError(f'{type(obj)} does not have a method `_init_env`')
     with vars(obj).setdefault('_start_lock', threading.RLock()):
         if not getattr(obj, '_env_initialized', False):
             obj._init_env()

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,10 +28,25 @@ def record_path(folder: str | os.PathLike[str], name: str, suffix: str) -> Path:
 def as_line(record: Mapping[str, Any]) -> bytes:
     """Write a record as a line of JSON."""
     try:
-        text = json.dumps(record)
+        items = [f'{_key(name)}: {_number(value)}' for name, value in record.items()]
     except (TypeError, ValueError):
-        text = json.dumps(to_plain(record))
-    return text.encode() + b'\n'
+        return json.dumps(to_plain(record)).encode() + b'\n'
+    return f'{{{", ".join(items)}}}\n'.encode()
+
+
+@functools.lru_cache(1024)
+def _key(name: str) -> str:
+    if type(name) is not str:
+        raise TypeError(f'not a name: {name!r}')
+    return json.dumps(name)
+
+
+def _number(value: Any) -> str:
+    # A scalar is all that most lines have, and `json.dumps` sets up an encoder for each of them.
+    kind = type(value)
+    if kind is int or (kind is float and value - value == 0):  # neither NaN nor infinite
+        return repr(value)
+    return json.dumps(value)
 
 
 class LineFile:

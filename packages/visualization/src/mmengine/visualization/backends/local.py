@@ -110,7 +110,7 @@ class LocalVisBackend(BaseVisBackend):
     def add_scalar(self, name: str, value: Any, step: int = 0, **kwargs: Any) -> None:
         """Append one number to the file of scalars."""
         number = value if type(value) in NUMBERS else _as_number(value)
-        self._scalars().append(files.as_line({name: number, 'step': step}))
+        (self._lines or self._scalars()).append(files.as_line({name: number, 'step': step}))
 
     @force_init_env
     def add_scalars(self, scalar_dict: dict[str, Any], step: int = 0, file_path: str | None = None,
@@ -123,7 +123,7 @@ class LocalVisBackend(BaseVisBackend):
         line = files.as_line(record)
         if file_path is not None:
             (self._further_lines.get(file_path) or self._further_file(file_path)).append(line)
-        self._scalars().append(line)
+        (self._lines or self._scalars()).append(line)
 
     def _scalars(self) -> files.LineFile:
         self._lines = self._lines or files.LineFile(self._scalar_save_file)

@@ -11,9 +11,9 @@ from mmengine.visualization.delivery import exits
 from mmengine.visualization.delivery.ducks import is_started, limit_of, method_of, setting
 from mmengine.visualization.delivery.health import UNSTARTED, Health
 from mmengine.visualization.delivery.lane import Call, Lane
-from mmengine.visualization.delivery.snapshot import Snapshot, read
+from mmengine.visualization.delivery.snapshot import PLAIN, Snapshot, read
 from mmengine.visualization.delivery.stage import Stage
-from mmengine.visualization.delivery.steps import Axis, Given, Position, step_of
+from mmengine.visualization.delivery.steps import NUMBERS, Axis, Given, Position, step_of
 from mmengine.visualization.redact import secrets_in
 
 OnError = Literal['warn', 'raise']
@@ -67,8 +67,10 @@ class Dispatcher:
     def call(self, method: str, *args: Any, **kwargs: Any) -> None:
         """Call `method` of every backend."""
         snapshot: Snapshot | None = None
-        for name in tuple(self.backends):
-            way = self._way(name)
+        for name, backend in tuple(self.backends.items()):
+            way = self._ways.get(name)  # here and below no more calls than need be: numbers are many
+            if way is None or way.backend is not backend:
+                way = self._way(name)
             if self._is_direct(way):
                 self._at_once(way, method, args, kwargs)
                 continue
@@ -96,9 +98,9 @@ class Dispatcher:
         """Put a record where it belongs on this backend's axis of steps."""
         if self.position is None and way.axis.rule == 'any':
             return [(args, kwargs)]
-        given = step_of(method, args, kwargs)
         calls = way.axis.place(self.position, method, args, kwargs)
-        if given is not None and self.position is None:
+        if self.position is None and not (len(calls) == 1 and calls[0][0] is args):
+            given = step_of(method, args, kwargs)
             for placed in (step_of(method, *call) for call in calls):
                 if placed != given:
                     way.health.say('steps', 'would refuse or drop a step that is not larger than one before; '
@@ -108,6 +110,9 @@ class Dispatcher:
     def _queue(self, way: _Way, method: str, snapshot: Snapshot) -> None:
         for args, kwargs in self._placed(way, method, snapshot.args, snapshot.kwargs):
             call = self._as_call(method, args, kwargs, snapshot)
+            if method in NUMBERS:
+                way.lane.put(call)
+                continue
             if method == 'add_artifact':
                 self._stage.take(call, way.backend)
             if call.done is None and method not in AWAITED:
@@ -124,7 +129,8 @@ class Dispatcher:
         return Call(method, args, kwargs, snapshot.size, snapshot.pending)
 
     def _at_once(self, way: _Way, method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        backend, function = way.backend, method_of(way.backend, method)
+        backend = way.backend
+        function = getattr(backend, method, None) if method in NUMBERS else method_of(backend, method)
         if function is None:  # a class of its own that implements only a part
             return None
         if not is_started(backend) and method not in UNSTARTED and hasattr(backend, 'start'):
@@ -132,8 +138,10 @@ class Dispatcher:
             if not is_started(backend):
                 way.health.lose(method)
                 return None
-        args, kwargs = read(args, kwargs)
-        if self.position is None and way.axis.rule == 'any':  # nothing moves; files get several lines a second
+        if kwargs or not PLAIN.issuperset(map(type, args)):
+            args, kwargs = read(args, kwargs)
+        axis = way.axis
+        if axis.rule == 'any' and (axis.as_given or self.position is None):  # nothing moves
             return self._guarded(way, method, function, args, kwargs)
         result = None
         for placed, options in self._placed(way, method, args, kwargs):
@@ -142,18 +150,20 @@ class Dispatcher:
 
     def _guarded(self, way: _Way, method: str, function: Callable[..., Any], args: tuple[Any, ...],
                  kwargs: Mapping[str, Any]) -> Any:
-        if way.health.pause(method):
-            way.health.lose(method)
+        health = way.health
+        if health.failures and health.pause(method):
+            health.lose(method)
             return None
         try:
             result = function(*args, **kwargs)
         except (Exception, SystemExit) as error:
             if self.on_error == 'raise':
                 raise
-            way.health.failed(method, error)
-            way.health.lose(method)
+            health.failed(method, error)
+            health.lose(method)
             return None
-        way.health.succeeded(method)
+        if health.failures:
+            health.succeeded(method)
         return result
 
     # Questions and the end

@@ -42,7 +42,8 @@ class Health:
         self._name = name
         self._secrets = secrets
         self._clock = clock
-        self._failures: dict[str, _Failures] = {}
+        #: What failed last time it was called: nothing, as a rule.
+        self.failures: dict[str, _Failures] = {}
         self._said: set[str] = set()
         self._lost: Counter[str] = Counter()
 
@@ -57,7 +58,7 @@ class Health:
             self._postpone(method)
 
     def _postpone(self, method: str) -> None:
-        failures = self._failures.setdefault(method, _Failures())
+        failures = self.failures.setdefault(method, _Failures())
         failures.in_a_row += 1
         if method == 'start':
             pause = min(FIRST_START_PAUSE * 2 ** (failures.in_a_row - 1), LONGEST_PAUSE)
@@ -70,12 +71,11 @@ class Health:
 
     def succeeded(self, method: str) -> None:
         """Forget the failures of a method."""
-        if self._failures:
-            self._failures.pop(method, None)
+        self.failures.pop(method, None)
 
     def pause(self, method: str) -> float:
         """Give the seconds until a method may be called; 0 for now."""
-        failures = self._failures.get(method) if self._failures else None
+        failures = self.failures.get(method)
         return 0.0 if failures is None else max(failures.retry_at - self._clock(), 0.0)
 
     def lose(self, method: str, count: int = 1) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.visualization.delivery.ducks import is_started, is_transient, limit_of, method_of, supports
 from mmengine.visualization.delivery.health import UNSTARTED, Health
 from mmengine.visualization.delivery.snapshot import read
+from mmengine.visualization.delivery.steps import NUMBERS
 from mmengine.visualization.values import ScalarRow
 
 #: How much may wait for a backend: calls, and bytes of arrays in them.
@@ -93,15 +94,12 @@ class Lane:
         self._queue: deque[Call] = deque()
         self._bytes = 0
         self._worker: threading.Thread | None = None
+        #: Whether there is a thread that calls the backend.
+        self.is_open = False
         self._busy: tuple[str, float] | None = None  # what is being done, and until when it should be
         self._wake = threading.Event()
         self._asleep = False
         self._hurry = threading.Event()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is a thread that calls the backend."""
-        return self._worker is not None
 
     @property
     def waiting(self) -> int:
@@ -142,6 +140,7 @@ class Lane:
         with self._lock:
             if self._worker is None and self._queue:
                 self._worker = threading.Thread(target=self._work, name='records', daemon=True)
+                self.is_open = True
                 self._worker.start()
 
     def _has_room_for(self, call: Call) -> bool:
@@ -228,6 +227,7 @@ class Lane:
             if self._queue:
                 return False
             self._worker = None
+            self.is_open = False
             self.given_up = False
             self._hurry.clear()
             return True
@@ -243,7 +243,7 @@ class Lane:
             self.health.lose(call.method)
             return
         self._begins(call.method)
-        if call.method in ('add_scalar', 'add_scalars') and supports(self.backend, 'scalar_batch'):
+        if call.method in NUMBERS and supports(self.backend, 'scalar_batch'):
             self._do_batch(call)
             return
         function = method_of(self.backend, call.method)
@@ -299,7 +299,7 @@ class Lane:
         rows = [_row(call)]
         while self._queue and len(rows) < MAX_BATCH:
             following = self._queue[0]
-            if following.method not in ('add_scalar', 'add_scalars'):
+            if following.method not in NUMBERS:
                 break
             self._queue.popleft()
             rows.append(_row(following))

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+#: What records numbers: a run has many of these calls, and few of all others.
+NUMBERS = frozenset({'add_scalar', 'add_scalars'})
 #: Where the step stands among the positional arguments of a method, after those that say what is recorded.
 STEP_AT = {'add_scalar': 2, 'add_scalars': 1, 'add_image': 2, 'add_images': 2, 'add_picture': 2, 'add_table': 3,
            'add_curve': 3, 'add_histogram': 2, 'add_text': 2, 'add_figure': 2}
@@ -52,7 +54,7 @@ class Axis:
         if rule not in ('any', 'run', 'name'):
             raise ValueError(f"step_order should be 'any', 'run' or 'name', but got {rule!r}")
         self.rule = rule
-        self._as_given = as_given
+        self.as_given = as_given
         self._last: dict[str, int] = {}
 
     def place(self, position: Position | None, method: str, args: tuple[Any, ...],
@@ -62,7 +64,7 @@ class Axis:
         Returns:
             The call to make instead, or the calls if the numbers of one have to go to different steps.
         """
-        if position is not None and not self._as_given:
+        if position is not None and not self.as_given:
             args, kwargs = with_step(position.iteration, method, args, kwargs)
             if method == 'add_scalars':
                 known = self._last if self.rule == 'name' else {}  # which refuses to be told twice
