@@ -123,10 +123,21 @@ def _install(session: nox.Session, names: list[str], *requirements: str) -> None
 def _pytest(session: nox.Session, *folders: Path | str, program: str = 'pytest') -> None:
     """Run tests in a folder outside the checkout, where only what is installed can be imported."""
     REPORTS.mkdir(parents=True, exist_ok=True)
+    _note_versions(session)
     with tempfile.TemporaryDirectory(prefix='mmparts-') as folder, session.chdir(folder):
         session.run(program, '-c', str(ROOT / 'pyproject.toml'), '--rootdir', str(ROOT), '-p', 'no:cacheprovider',
                     '--junit-xml', str(REPORTS / f'{session.name}.xml'), *map(str, folders), *session.posargs,
                     env={'OMP_NUM_THREADS': '1'})  # the models of the tests are too small to share among threads
+
+
+def _note_versions(session: nox.Session) -> None:
+    """Leave a list of what is installed beside the report of the tests, for the session `support`."""
+    if session.venv_backend == 'none':
+        return
+    script = ('import json; from importlib.metadata import distributions as d; '
+              'print(json.dumps({i.name.lower().replace("_", "-"): i.version for i in d()}))')
+    listed = session.run('python', '-c', script, silent=True, log=False)
+    (REPORTS / f'{session.name}.json').write_text(str(listed))
 
 
 def _test_requires(names: list[str]) -> list[str]:
@@ -177,7 +188,7 @@ def build(session: nox.Session) -> None:
 @nox.session(tags=['quick', 'ci'], requires=['build'])
 def imports(session: nox.Session) -> None:
     """Who imports whom: no cycles, nothing upwards, nothing undeclared; and the tests of these checks."""
-    session.install('pytest>=8.0')
+    session.install('pytest>=8.0', 'towncrier>=24')
     session.run('python', str(TOOLS / 'check_imports.py'))
     session.run('python', str(TOOLS / 'check_wheels.py'), str(DIST))
     _pytest(session, ROOT / 'tests' / 'packaging')
@@ -343,3 +354,33 @@ def _azurite(session: nox.Session) -> dict[str, str]:
 def corpus(session: nox.Session) -> None:
     """Every config of the libraries' released wheels, loaded and dumped by us and by upstream 0.10.7."""
     _race(session, BENCHMARKS / 'config_corpus.py')
+
+
+@nox.session(requires=['build'])
+def artifacts(session: nox.Session) -> None:
+    """Every part builds to the same bytes twice; hashes, and a list of all that an installation brings along."""
+    session.install('build', 'hatchling>=1.27')
+    session.run('python', str(TOOLS / 'artifacts.py'), str(DIST))
+    folder, programs = Path(session.create_tmp()), 'Scripts' if os.name == 'nt' else 'bin'
+    installed, tools = folder / 'installed' / programs / 'python', folder / 'tools' / programs / 'python'
+    for python in (installed, tools):
+        session.run('python', '-m', 'venv', '--clear', str(python.parent.parent))
+    wheels = [str(wheel) for wheel in _wheels(closure(PARTS, ['all']))]
+    session.run(str(installed), '-m', 'pip', 'install', '-q', '-c', str(TORCH), *wheels, external=True)
+    session.run(str(tools), '-m', 'pip', 'install', '-q', 'cyclonedx-bom>=7', external=True)
+    session.run(str(tools), '-m', 'cyclonedx_py', 'environment', str(installed), '--output-reproducible', '-o',
+                str(DIST / 'sbom.cdx.json'), external=True)
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Make a release of one part, here and not yet anywhere else: `nox -s release -- config 0.13.0 [--dry-run]`."""
+    session.install('towncrier>=24', 'packaging', 'tomli; python_version < "3.11"')
+    session.run('python', str(TOOLS / 'release.py'), *session.posargs)
+
+
+@nox.session
+def support(session: nox.Session) -> None:
+    """Write SUPPORT.md: which Pythons and libraries the last sessions ran with."""
+    session.install('packaging', 'tomli; python_version < "3.11"')
+    session.run('python', str(TOOLS / 'support.py'), str(REPORTS), str(ROOT / 'SUPPORT.md'))
