@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from parts import Part, load_parts
+from parts import ROOT, Part, load_parts
 
 #: Time zone and umask of each build.
 SETTINGS = (('UTC', 0o022), ('Asia/Kathmandu', 0o077))
@@ -24,8 +24,11 @@ SETTINGS = (('UTC', 0o022), ('Asia/Kathmandu', 0o077))
 
 def build_copy(part: Part, folder: Path, zone: str, umask: int) -> dict[str, bytes]:
     """Build a copy of a part; gives the files by name."""
-    source = folder / 'a' / 'longer' / 'path' if zone != 'UTC' else folder / 'source'
+    root = folder / 'a' / 'longer' / 'path' if zone != 'UTC' else folder
+    source = root / part.path.relative_to(ROOT)
     shutil.copytree(part.path, source, ignore=shutil.ignore_patterns('__pycache__'))
+    (root / '.git').mkdir()  # where hatchling looks for the list of what to leave out, which goes into the source
+    shutil.copy2(ROOT / '.gitignore', root)
     for file in source.rglob('*'):
         os.utime(file, (0, 86400 * 365 * (20 + umask)))  # another time for each build
     command = [sys.executable, '-m', 'build', '--no-isolation', '--outdir', str(folder / 'dist'), str(source)]
