@@ -8,8 +8,8 @@ CPU time of a rank, not the time on the wall. Four costs, of process 0 and the m
 * gather: collecting predictions of a validation, a fixed number on each rank;
 * checkpoint: saving the state of a run, of which each rank adds its random generators and its own buffers.
 
-Which costs grow is known from the code: process 0 unpickles the predictions of all, and every rank gets the states of
-all generators; the rest is the same for any number. Of what grows, a line `a + b * ranks` is fitted by least squares,
+Which costs grow is known from the code: process 0 alone gets the predictions of all, and the states of their random
+generators; the rest is the same for any number. Of what grows, a line `a + b * ranks` is fitted by least squares,
 from 2 ranks on; of what does not, the mean is taken, and its spread shown. Both are printed up to 4,096 ranks: what
 this code would add there if the network cost nothing. What the fabric takes on top is not in it.
 """
@@ -28,7 +28,7 @@ from typing import Any
 
 COSTS = {'start': 'start-up, s', 'step': 'step, us', 'gather': 'gather, ms', 'checkpoint': 'checkpoint, ms'}
 #: What grows with the number of ranks, at process 0 and at the others.
-GROWS = {'rank 0': {'gather', 'checkpoint'}, 'other ranks, mean': {'checkpoint'}}
+GROWS: dict[str, set[str]] = {'rank 0': {'gather', 'checkpoint'}, 'other ranks, mean': set()}
 PREDICTIONS = 1000  # on each rank
 ITERATIONS = 300
 MODELLED = (64, 512, 4096)

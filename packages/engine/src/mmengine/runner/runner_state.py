@@ -11,7 +11,7 @@ from torch import nn
 from mmengine.checkpoint import find_whole_checkpoint
 from mmengine.checkpoint.files import MapLocation
 from mmengine.checkpoint.wrappers import unwrap
-from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
+from mmengine.dist import broadcast_object_list, gather_object, is_main_process
 from mmengine.fileio import FileClient, join_path
 from mmengine.runner.base_loop import BaseLoop
 from mmengine.runner.failure_notes import note_hook
@@ -133,10 +133,10 @@ class RunnerState(RunnerBuilders):
             states: What an earlier call gave at a point that the checkpoint is to be of; then nothing is collected.
 
         Returns:
-            The states.
+            The states, in process 0, which writes them; elsewhere an empty list.
         """
-        collected: list[Any] = states if states is not None else all_gather_object(
-            {**self._rank_state(), 'buffers': own_buffers(self._modules_with_buffers())})
+        collected: list[Any] = states if states is not None else gather_object(
+            {**self._rank_state(), 'buffers': own_buffers(self._modules_with_buffers())}) or []
         self._rank_states = (self.iter, collected)
         return collected
 
