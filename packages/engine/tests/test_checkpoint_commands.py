@@ -124,14 +124,14 @@ def test_a_file_that_would_run_code_can_be_shown_and_no_more(folder: Path) -> No
 
 def test_strip(folder: Path) -> None:
     result = run('strip', 'epoch_3.pth', '--out', 'published/net.pth')
-    path = folder / result.stdout.strip()
+    path = folder / result.output.splitlines()[0]
     assert path.name == f'net-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.pth'
-    assert 'left out: message_hub, optimizer' in result.stderr
+    assert 'left out: message_hub, optimizer' in result.output
     stripped = read_checkpoint(path)
     assert stripped.keys() == {'meta', 'state_dict'}
     assert same(stripped['state_dict'], state()['state_dict'])
-    assert run('strip', str(path), '--out', str(path)).stdout.strip() == str(path)  # the hash is not added twice
-    kept = run('strip', 'epoch_3.pth', '--keep', 'optimizer').stdout.strip()
+    assert run('strip', str(path), '--out', str(path)).output.splitlines()[0] == str(path)  # the hash is not added twice
+    kept = run('strip', 'epoch_3.pth', '--keep', 'optimizer').output.splitlines()[0]
     assert read_checkpoint(kept).keys() == {'meta', 'state_dict', 'optimizer'}
     write_checkpoint(dict(weight=torch.ones(1)), 'bare.pth')
     assert 'has none of meta, state_dict: it has weight' in run('strip', 'bare.pth', status=2).output
@@ -139,7 +139,7 @@ def test_strip(folder: Path) -> None:
 
 def test_to_safetensors_and_back() -> None:
     result = run('convert', 'epoch_3.pth', 'net.safetensors')
-    assert result.stderr == 'Not in it: optimizer, message_hub, meta.kind\n'
+    assert result.output == 'net.safetensors\nNot in it: optimizer, message_hub, meta.kind\n'
     assert same(load_file('net.safetensors'), state()['state_dict'])
     assert 'meta.epoch' in run('show', 'net.safetensors').output
     run('convert', 'net.safetensors', 'back.pth')
