@@ -16,11 +16,14 @@ from click.testing import CliRunner
 from PIL import Image
 
 from mmengine.cli.commands import program
+from mmengine.config.migration.differences import PARAMWISE
+from mmengine.optim.optimizer.default_constructor import _KEYS
 
 DIGITS = Path(__file__).parents[2] / 'examples' / 'digits'
 
 
-def every(command: click.Command, context: click.Context, path: str = 'mmengine') -> Iterator[tuple[str, click.Command]]:
+def every(command: click.Command, context: click.Context,
+          path: str = 'mmengine') -> Iterator[tuple[str, click.Command]]:
     """Give all commands with the words that call them."""
     yield path, command
     if isinstance(command, click.Group):
@@ -34,11 +37,15 @@ COMMANDS = dict(every(program, click.Context(program, info_name='mmengine')))
 
 
 def test_all_commands_are_there() -> None:
-    wanted = '''config show|diff|tree|explain|check; registry ls|find; runs ls|show|compare|plot;
-        checkpoint show|strip|convert|verify; train; test; infer; resume; doctor; migrate; completion'''
-    names = [(group.split()[0], one) for group in wanted.split(';') for one in (group.split() + [''])[1].split('|')]
-    missing = {f'mmengine {group} {name}'.strip() for group, name in names} - COMMANDS.keys()
-    assert not missing
+    wanted = dict(config='show diff tree explain check', registry='ls find', runs='ls show compare plot',
+                  checkpoint='show strip convert verify')
+    names = {f'mmengine {group} {name}' for group, below in wanted.items() for name in below.split()}
+    names |= {f'mmengine {name}' for name in ['train', 'test', 'infer', 'resume', 'doctor', 'migrate', 'completion']}
+    assert not names - COMMANDS.keys()
+
+
+def test_the_known_keys_of_parameter_groups_are_those_of_the_engine() -> None:
+    assert set(PARAMWISE) == set(_KEYS)
 
 
 def resolved(words: list[str]) -> tuple[click.Command, list[str]]:

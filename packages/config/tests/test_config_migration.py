@@ -153,7 +153,8 @@ def test_policies(write: Any, old: str, new: list[dict[str, Any]] | None) -> Non
      "Did you mean 'norm_decay_mult'"),
     ("vis_backends = [dict(type='AimVisBackend')]\nvisualizer = dict(vis_backends=vis_backends)", 'vis_backends.0',
      'distribution of its own'),
-    ("runner = dict(max_iters=9)\nlr_config = dict(policy='step', step=[3], by_epoch=True)", 'lr_config', 'no scheduler'),
+    ("runner = dict(max_iters=9)\nlr_config = dict(policy='step', step=[3], by_epoch=True)", 'lr_config',
+     'no scheduler'),
 ])
 def test_what_a_person_has_to_do(write: Any, text: str, key: str, said: str,
                                  monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +61,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def sharded(folder: Path) -> Iterator[str]:
+def sharded(folder: Path) -> str:
     """A folder of shards, of one rank."""
     torch.distributed.init_process_group('gloo', store=torch.distributed.HashStore(), rank=0, world_size=1)
     try:
@@ -72,7 +71,7 @@ def sharded(folder: Path) -> Iterator[str]:
         write_sharded(saved, 'shards_3')
     finally:
         torch.distributed.destroy_process_group()
-    yield 'shards_3'
+    return 'shards_3'
 
 
 def same(one: Any, other: Any) -> bool:
@@ -130,7 +129,8 @@ def test_strip(folder: Path) -> None:
     stripped = read_checkpoint(path)
     assert stripped.keys() == {'meta', 'state_dict'}
     assert same(stripped['state_dict'], state()['state_dict'])
-    assert run('strip', str(path), '--out', str(path)).output.splitlines()[0] == str(path)  # the hash is not added twice
+    again = run('strip', str(path), '--out', str(path)).output.splitlines()[0]
+    assert again == str(path)  # the hash is not added twice
     kept = run('strip', 'epoch_3.pth', '--keep', 'optimizer').output.splitlines()[0]
     assert read_checkpoint(kept).keys() == {'meta', 'state_dict', 'optimizer'}
     write_checkpoint(dict(weight=torch.ones(1)), 'bare.pth')

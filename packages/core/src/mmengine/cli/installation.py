@@ -52,7 +52,7 @@ def parts() -> dict[str, metadata.Distribution]:
 
 
 def has_files(distribution: metadata.Distribution) -> bool:
-    """Tell whether a distribution brings modules of the package `mmengine`, as upstream's does and our alias does not."""
+    """Tell whether a distribution brings modules of `mmengine`, as upstream's does and our alias does not."""
     return any(file.parts[0] == 'mmengine' for file in distribution.files or ())
 
 

@@ -58,9 +58,9 @@ def _second_folder() -> Iterator[Problem]:
     for entry in dict.fromkeys(sys.path):
         folder = Path(entry or '.').resolve() / 'mmengine'
         if folder != own and (folder / '__init__.py').is_file():
-            yield Problem(f'There is another mmengine in {folder}, on the path of this Python: its modules mix with ours',
-                          f'python -c "import sys; print(*sys.path, sep=chr(10))"  # take {folder.parent} off the path: '
-                          'PYTHONPATH, a .pth file, or the current folder')
+            yield Problem(f'There is another mmengine in {folder}, on the path of this Python, which mixes with ours',
+                          f'python -c "import sys; print(*sys.path, sep=chr(10))"  # take {folder.parent} off it: '
+                          f'PYTHONPATH, a .pth file, or the current folder')
 
 
 def _modules(distribution: metadata.Distribution) -> Iterator[metadata.PackagePath]:

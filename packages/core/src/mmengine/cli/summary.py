@@ -45,7 +45,8 @@ def source_of(module: str) -> str | None:
         spec = find_spec(top)
         return spec.origin if spec is not None else None
     below = os.path.join(*rest)
-    candidates = (os.path.join(folder, f'{below}{end}') for folder in folders for end in ('.py', f'{os.sep}__init__.py'))
+    ends = ('.py', f'{os.sep}__init__.py')
+    candidates = (os.path.join(folder, f'{below}{end}') for folder in folders for end in ends)
     return next((path for path in candidates if os.path.isfile(path)), None)
 
 

@@ -86,7 +86,7 @@ def show(path: str, key: str | None, as_json: bool) -> None:
     shown = list(chosen) if key is not None else weights[:_SHOWN]
     click.echo()
     print_table(['tensor', 'shape', 'type', 'elements', 'bytes'], [
-        (name, 'x'.join(map(str, chosen[name].shape)) or '1', chosen[name].dtype, chosen[name].count,
+        (name, 'x'.join(map(str, chosen[name].shape)) or '1', chosen[name].dtype, chosen[name].elements,
          _bytes(chosen[name].size)) for name in shown], ['cyan'])
     if len(shown) < len(chosen):
         click.echo(f'... and {len(chosen) - len(shown)} more: --key TEXT lists those with TEXT in their name')
@@ -147,7 +147,7 @@ def _bytes(size: int) -> str:
 @checkpoint.command()
 @click.argument('path')
 @click.option('--out', '-o', help='Path of the copy; the hash is added to its name. By default beside the file.')
-@click.option('--keep', multiple=True, metavar='KEY', help='Keep this item too, such as ema_state_dict; may be repeated.')
+@click.option('--keep', multiple=True, metavar='KEY', help='Keep this item too, such as optimizer; may be repeated.')
 @_trust
 def strip(path: str, out: str | None, keep: tuple[str, ...], trust: bool) -> None:
     """Write a copy to hand on: weights and meta information, without the optimizer and all that a run needs to go on.
@@ -169,8 +169,8 @@ def strip(path: str, out: str | None, keep: tuple[str, ...], trust: bool) -> Non
 @checkpoint.command()
 @click.argument('source')
 @click.argument('destination')
-@click.option('--ema', is_flag=True, help='Refuse a checkpoint without averaged weights. Where an EMAHook ran, they are '
-                                          'what is loaded, and written, in any case.')
+@click.option('--ema', is_flag=True, help='Refuse a checkpoint without averaged weights. Where an EMAHook ran, they '
+                                          'are what is loaded, and written, in any case.')
 @_trust
 def convert(source: str, destination: str, ema: bool, trust: bool) -> None:
     """Write a checkpoint in another form: shards as one file, .pth as .safetensors, and back.

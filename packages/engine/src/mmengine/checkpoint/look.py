@@ -25,7 +25,7 @@ class TensorFact(NamedTuple):
     size: int
 
     @property
-    def count(self) -> int:
+    def elements(self) -> int:
         """Number of its elements."""
         return math.prod(self.shape)
 

@@ -87,7 +87,8 @@ def _list_registries(known: dict[str, RegistryNode], as_json: bool) -> None:
     if as_json:
         print_json([{'registry': key, 'name': node.name, 'scopes': scopes[key]} for key, node in known.items()])
     else:
-        print_table(['', ''], [(key, f'{node.name} ({", ".join(scopes[key])})') for key, node in known.items()], ['cyan'])
+        rows = [(key, f'{node.name} ({", ".join(scopes[key])})') for key, node in known.items()]
+        print_table(['', ''], rows, ['cyan'])
 
 
 @registry.command()

@@ -50,8 +50,8 @@ def migrate(config: str, out: str | None, as_json: bool) -> None:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
         Path(out).write_text(text, encoding='utf-8')
         click.echo(f'Written: {out}', err=True)
-    left = [finding for finding in draft.findings if finding.kind == BY_HAND or (finding.kind == CHANGE and out is None)]
-    if left:
+    left = (BY_HAND,) if out is not None else (BY_HAND, CHANGE)
+    if any(finding.kind in left for finding in draft.findings):
         click.get_current_context().exit(1)
 
 

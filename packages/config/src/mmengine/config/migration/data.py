@@ -104,7 +104,8 @@ def _transform(draft: Draft, step: Any, path: str) -> Any:
     if kind in _RENAMED and _RENAMED[kind][0] in step:
         old, name = _RENAMED[kind]
         step = {name if key == old else key: value for key, value in step.items()}
-        draft.find(path, pretty({'step': step}).removeprefix('step = ').rstrip('\n'), f'{old} of {kind} is called {name}.')
+        text = pretty({'step': step}).removeprefix('step = ').rstrip('\n')
+        draft.find(path, text, f'{old} of {kind} is called {name}.')
     return step
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from mmengine.config.migration.draft import BY_HAND, NOTE, Draft
 from mmengine.utils.suggest import did_you_mean
 
-_PARAMWISE = ('norm_decay_mult', 'bias_decay_mult', 'dwconv_decay_mult', 'flat_decay_mult', 'custom_keys', 'bias_lr_mult',
-              'dcn_offset_lr_mult', 'layer_decay', 'bypass_duplicate')
+#: Keys that the constructor of the engine takes.
+PARAMWISE = ('norm_decay_mult', 'bias_decay_mult', 'dwconv_decay_mult', 'flat_decay_mult', 'custom_keys',
+             'bias_lr_mult', 'dcn_offset_lr_mult', 'layer_decay', 'bypass_duplicate')
 #: Types of backends that upstream had in its one package, and that are distributions of their own here.
 _TRACKERS = {'WandbVisBackend': 'wandb', 'TensorboardVisBackend': 'tensorboard', 'MLflowVisBackend': 'mlflow',
              'ClearMLVisBackend': 'clearml', 'NeptuneVisBackend': 'neptune', 'DVCLiveVisBackend': 'dvclive',
@@ -32,14 +33,14 @@ def parameter_groups(draft: Draft) -> None:
     """Keys of `paramwise_cfg` that upstream passes over, and that are errors here."""
     if 'optim_wrapper' not in draft.cfg:
         return
-    wrapper = draft.values.get('optim_wrapper')
+    wrapper: Any = draft.values.get('optim_wrapper')
     groups: Any = (wrapper or {}).get('paramwise_cfg') if isinstance(wrapper, dict) else None
     if not isinstance(groups, dict) or wrapper.get('constructor') not in (None, 'DefaultOptimWrapperConstructor'):
         return
     for key in groups:
-        if key not in _PARAMWISE:
+        if key not in PARAMWISE:
             draft.find(f'optim_wrapper.paramwise_cfg.{key}', '', f'The key is not known: mmengine 0.10 passed over it, '
-                       f'here it is an error.{did_you_mean(key, _PARAMWISE)}', BY_HAND)
+                       f'here it is an error.{did_you_mean(key, PARAMWISE)}', BY_HAND)
 
 
 def checkpoints(draft: Draft) -> None:
@@ -55,7 +56,8 @@ def randomness(draft: Draft) -> None:
     """The same seed draws other numbers in workers."""
     loader: Any = draft.values.get('train_dataloader')
     workers = loader.get('num_workers', 0) if isinstance(loader, dict) else 0
-    if isinstance(draft.values.get('randomness'), dict) and draft.values['randomness'].get('seed') is not None and workers:
+    settings = draft.values.get('randomness')
+    if isinstance(settings, dict) and settings.get('seed') is not None and workers:
         key = 'randomness.seed' if 'randomness' in draft.cfg else 'seed'
         draft.find(key, '', 'Random transforms in workers are seeded batch by batch, so that a resumed run reads the '
                    'same: with the same seed they draw other numbers than with mmengine 0.10.', NOTE)

@@ -28,8 +28,8 @@ def migrate_config(cfg: Config) -> Draft:
         rule(draft)
     was_old = any(finding.kind != NOTE for finding in draft.findings)
     if was_old and 'default_scope' not in draft.values:
-        draft.find('default_scope', "default_scope = 'mmdet'  # the import name of your library", "Names are looked up in the library's registries by its "
-                                                               'import name.', BY_HAND)
+        draft.find('default_scope', "default_scope = 'mmdet'  # the import name of your library",
+                   "Names are looked up in the library's registries by its import name.", BY_HAND)
     for rule in DIFFERENCES:
         rule(draft)
     return draft

@@ -14,6 +14,7 @@ _GONE = {
     'total_batch_size': 'auto_scale_lr.base_batch_size has its place.',
     'meta': 'The runner makes it.',
 }
+_WRAPPED = 'The wrapper of the optimizer does this.'
 #: Hooks of MMCV's libraries -> what has their place.
 _HOOKS: dict[str, tuple[str, str]] = {
     'ExpMomentumEMAHook': ("dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=..., gamma=...)",
@@ -24,8 +25,8 @@ _HOOKS: dict[str, tuple[str, str]] = {
                            'Sizes of batches are changed by the data preprocessor.'),
     'EvalHook': ('train_cfg = dict(val_interval=...)', 'Validation is a loop and no hook.'),
     'DistEvalHook': ('train_cfg = dict(val_interval=...)', 'Validation is a loop and no hook.'),
-    'OptimizerHook': ("optim_wrapper = dict(type='OptimWrapper', ...)", 'The wrapper of the optimizer does this.'),
-    'Fp16OptimizerHook': ("optim_wrapper = dict(type='AmpOptimWrapper', ...)", 'The wrapper of the optimizer does this.'),
+    'OptimizerHook': ("optim_wrapper = dict(type='OptimWrapper', ...)", _WRAPPED),
+    'Fp16OptimizerHook': ("optim_wrapper = dict(type='AmpOptimWrapper', ...)", _WRAPPED),
 }
 _EMA = ('warm_up', 'resume_from', 'interval_iters')
 
@@ -55,7 +56,7 @@ def logging(draft: Draft) -> None:
     except (TypeError, KeyError) as error:
         draft.find('log_config', '', str(error.args[0]), BY_HAND)
         return
-    places = {key: draft.values[key] for key in ('visualizer', 'log_processor') if key in draft.values}
+    places: dict[str, Any] = {key: draft.values[key] for key in ('visualizer', 'log_processor') if key in draft.values}
     hook = (draft.values.get('default_hooks') or {}).get('logger')
     draft.find('log_config', {**({'default_hooks.logger': hook} if hook else {}), **places},
                f'Logging is a hook, and trackers are backends of the visualizer: {"; ".join(moved) or "nothing left"}.')
@@ -68,7 +69,8 @@ def hooks(draft: Draft) -> None:
         if kind in _HOOKS:
             draft.find(f'custom_hooks.{index}', *_HOOKS[kind], BY_HAND)
         elif kind == 'EMAHook' and any(key in hook for key in _EMA):
-            draft.find(f'custom_hooks.{index}', "dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=...)",
+            draft.find(f'custom_hooks.{index}',
+                       "dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=...)",
                        f'EMAHook has no {", ".join(key for key in _EMA if key in hook)}: the average is in the '
                        f'checkpoint, and begins at begin_epoch or begin_iter.', BY_HAND)
 

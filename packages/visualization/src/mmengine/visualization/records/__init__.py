@@ -1,4 +1,4 @@
-"""What `LocalVisBackend` has written, read again: runs, their curves and configs, without the engine and without torch."""
+"""What `LocalVisBackend` has written, read again: runs, their curves and configs."""
 from mmengine.visualization.records.page import curves_page as curves_page
 from mmengine.visualization.records.runs import Run as Run
 from mmengine.visualization.records.runs import find_runs as find_runs
