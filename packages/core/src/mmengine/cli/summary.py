@@ -32,9 +32,9 @@ def summary_of(entry: EntryPoint) -> str | None:
 
 
 def first_sentence(text: str) -> str:
-    """Cut a text after its first sentence, and leave out the full stop."""
+    """Cut a text after its first sentence."""
     paragraph = ' '.join(text.strip().split('\n\n')[0].split())
-    return re.split(r'(?<=[.:])\s', paragraph)[0].rstrip('.:')
+    return re.split(r'(?<=[.:])\s', paragraph)[0]
 
 
 def source_of(module: str) -> str | None:

@@ -12,11 +12,12 @@ import click
 
 from mmengine.checkpoint import BrokenCheckpointError, UnsafeCheckpointError
 from mmengine.config import Config
-from mmengine.config.commands import Refused, allow_new_keys, cfg_options, config_errors, option_pair
+from mmengine.config.commands import Refused, allow_new_keys, cfg_options
 from mmengine.infer.infer import BaseInferencer
 from mmengine.infer.inputs import chunks, files_in
 from mmengine.infer.results import _plain
 from mmengine.registry import INFERENCERS, init_default_scope
+from mmengine.runner.commands import _read
 
 
 @click.command()
@@ -45,13 +46,7 @@ def infer(config: str, checkpoint: str, inputs: tuple[str, ...], out: str | None
         mmengine infer configs/my_config.py epoch_12.pth pictures/ --batch-size 8 --out predictions.jsonl
     """
     files = list(_listed(inputs))
-    if os.getcwd() not in sys.path:  # modules of the user's own, as with `python infer.py`
-        sys.path.insert(0, os.getcwd())
-    with config_errors():
-        cfg = Config.fromfile(config)
-        pairs = dict(option_pair(option) for option in options)
-        if pairs:
-            cfg.merge_from_dict(pairs, allow_new=None if allow_new else False)
+    cfg = _read(config, options, allow_new, None, None)
     with _lines_to(out) as target, redirect_stdout(sys.stderr), _errors():  # what is logged is no prediction
         inferencer = _inferencer(cfg, checkpoint, device, trust)
         results = inferencer.stream(files, batch_size=batch_size)
