@@ -28,6 +28,7 @@ test_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(type=dataset, split='test', pipeline=[to_tensor]),
 )
+inferencer = dict(type='PipelineInferencer', pipeline=[dict(type='ReadPicture'), to_tensor])  # of `mmengine infer`
 val_evaluator = test_evaluator = dict(type='Accuracy')
 
 train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=1)

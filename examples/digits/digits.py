@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from sklearn.datasets import load_digits
 
 from mmengine.dataset import BaseDataset
@@ -75,10 +76,22 @@ class RandomShift:
 
 
 @TRANSFORMS.register_module()
+class ReadPicture:
+    """Read a picture file in grey, light on dark as the digits are."""
+
+    def __call__(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Read the file of one record."""
+        with Image.open(record['img_path']) as file:
+            record['picture'] = np.asarray(file.convert('L'), np.float32) / 255
+        return record
+
+
+@TRANSFORMS.register_module()
 class PicturesToTensors:
-    """Give the model what it takes: the picture with a channel in front, and its label."""
+    """Give the model what it takes: the picture with a channel in front, and its label if that is known."""
 
     def __call__(self, record: dict[str, Any]) -> dict[str, Any]:
         """Convert one record."""
         picture = torch.from_numpy(np.ascontiguousarray(record['picture']))
-        return dict(inputs=picture[None], labels=torch.tensor(record['label']))
+        labels = dict(labels=torch.tensor(record['label'])) if 'label' in record else {}
+        return dict(inputs=picture[None], **labels)

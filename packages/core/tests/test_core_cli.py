@@ -74,6 +74,16 @@ def test_main(capsys):
     assert __version__ in capsys.readouterr().out
 
 
+def test_what_mends_it_where_files_are_gone(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, 'mmengine.cli.commands', None)  # as if it were not there
+    with pytest.raises(SystemExit) as caught:
+        main(['config', 'show'])
+    assert caught.value.code in (0, 1)
+    printed = capsys.readouterr()
+    assert 'The program mmengine cannot start: import of mmengine.cli.commands halted' in printed.err
+    assert 'mmparts-core' in printed.out
+
+
 def test_without_click(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'click', None)
     with pytest.raises(SystemExit) as caught:

@@ -19,5 +19,10 @@ def main(args: Sequence[str] | None = None) -> None:
             raise
         print("The program mmengine needs click: pip install 'mmparts-core[cli]'", file=sys.stderr)
         sys.exit(1)
-    # Late, since the module imports click at its top.
-    import_module('mmengine.cli.commands').program(args, prog_name='mmengine')
+    # Late, since the modules import click at their top.
+    try:
+        program = import_module('mmengine.cli.commands').program
+    except ImportError as error:  # the removal of another mmengine has taken files of ours along
+        print(f'The program mmengine cannot start: {error}', file=sys.stderr)
+        program, args = import_module('mmengine.cli.doctor').doctor, []
+    program(args, prog_name='mmengine')

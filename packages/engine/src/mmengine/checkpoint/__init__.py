@@ -3,6 +3,7 @@ from mmengine.checkpoint.discovery import LAST_CHECKPOINT as LAST_CHECKPOINT
 from mmengine.checkpoint.discovery import find_latest_checkpoint as find_latest_checkpoint
 from mmengine.checkpoint.discovery import find_whole_checkpoint as find_whole_checkpoint
 from mmengine.checkpoint.discovery import older_checkpoints as older_checkpoints
+from mmengine.checkpoint.export import export_checkpoint as export_checkpoint
 from mmengine.checkpoint.files import BrokenCheckpointError as BrokenCheckpointError
 from mmengine.checkpoint.files import check_checkpoint as check_checkpoint
 from mmengine.checkpoint.files import read_checkpoint as read_checkpoint
@@ -10,6 +11,7 @@ from mmengine.checkpoint.files import write_checkpoint as write_checkpoint
 from mmengine.checkpoint.loader import CheckpointLoader as CheckpointLoader
 from mmengine.checkpoint.loader import load_checkpoint as load_checkpoint
 from mmengine.checkpoint.model_zoo import UnknownWeightsError as UnknownWeightsError
+from mmengine.checkpoint.publish import strip_checkpoint as strip_checkpoint
 from mmengine.checkpoint.safety import UnsafeCheckpointError as UnsafeCheckpointError
 from mmengine.checkpoint.state_dict import get_state_dict as get_state_dict
 from mmengine.checkpoint.state_dict import load_state_dict as load_state_dict

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
 import re
@@ -15,6 +14,7 @@ from typing import Any
 from mmengine.checkpoint.discovery import LAST_CHECKPOINT
 from mmengine.checkpoint.files import serialized
 from mmengine.checkpoint.forms import read_any
+from mmengine.checkpoint.publish import hashed_name
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.logging import print_log
 
@@ -102,7 +102,7 @@ class CheckpointFolder:
             print_log(f'Keys {left_out} are left out of the published checkpoint, because `published_keys` has not got '
                       f'them', logger='current')
         data = serialized(kept)
-        target = f'{os.path.splitext(path)[0]}-{hashlib.sha256(data).hexdigest()[:8]}.pth'
+        target = hashed_name(path, data)
         self.backend.put(data, target)
         print_log(f'The checkpoint ({path}) is published to {target}.', logger='current')
         return target

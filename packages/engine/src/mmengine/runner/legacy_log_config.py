@@ -1,27 +1,14 @@
-"""Compatibility: `log_config` of configs from before mmengine, put into the keys that have its place today."""
+"""Compatibility: a runner takes the `log_config` of configs from before mmengine."""
 from __future__ import annotations
 
 import warnings
 from typing import Any
 
-from mmengine.utils.suggest import did_you_mean
-
-_KEYS = ('interval', 'hooks')
-#: Arguments of the text logger that the logger hook has as well.
-_TEXT = ('interval', 'ignore_last', 'interval_exp_name', 'out_dir', 'out_suffix', 'keep_local', 'file_client_args')
-#: Hook of a tracker -> its backend, and the names that arguments have there; others mean nothing to it.
-_TRACKERS: dict[str, tuple[str, dict[str, str]]] = {
-    'TensorboardLoggerHook': ('TensorboardVisBackend', {'log_dir': 'save_dir'}),
-    'WandbLoggerHook': ('WandbVisBackend', {'init_kwargs': 'init_kwargs', 'commit': 'commit'}),
-    'MlflowLoggerHook': ('MLflowVisBackend', {'exp_name': 'exp_name', 'tags': 'tags', 'params': 'params'}),
-    'ClearMLLoggerHook': ('ClearMLVisBackend', {'init_kwargs': 'init_kwargs'}),
-    'NeptuneLoggerHook': ('NeptuneVisBackend', {'init_kwargs': 'init_kwargs'}),
-    'DvcliveLoggerHook': ('DVCLiveVisBackend', {'path': 'save_dir'}),
-}
+from mmengine.config.migration.log_config import take_log_config
 
 
 def translate_log_config(cfg: Any) -> None:
-    """Put what `log_config` says into `default_hooks`, `log_processor`, `visualizer` and `custom_hooks`, in place.
+    """Put what `log_config` says into the keys that have its place today, in place, and say so.
 
     Args:
         cfg: The config; without a `log_config` it is left alone.
@@ -30,57 +17,8 @@ def translate_log_config(cfg: Any) -> None:
         TypeError: `log_config` or one of its hooks is no dict.
         KeyError: `log_config` has a key that is not known, or a hook has no `type`.
     """
-    old = cfg.get('log_config')
-    if old is None:
+    if cfg.get('log_config') is None:
         return
-    _check(old)
-    interval, moved = old.get('interval', 10), []
-    for hook in old.get('hooks') or ():
-        options = dict(hook)
-        name = options.pop('type')
-        options.setdefault('interval', interval)
-        if name == 'TextLoggerHook':
-            moved.append(_take_text(cfg, options))
-        elif name in _TRACKERS:
-            moved.append(_take_tracker(cfg, name, options))
-        else:
-            cfg['custom_hooks'] = [*(cfg.get('custom_hooks') or ()), {'type': name, **options}]
-            moved.append(f'{name} to custom_hooks')
-    del cfg['log_config']
+    moved = take_log_config(cfg)
     warnings.warn(f'log_config is the old way to configure logging. Taken over: {"; ".join(moved) or "nothing"}. '
                   f'The config that is written to the work_dir has the new form', DeprecationWarning, stacklevel=3)
-
-
-def _check(old: Any) -> None:
-    if not isinstance(old, dict):
-        raise TypeError(f'log_config should be a dict with {_KEYS}, but got {old!r}')
-    for key in old:
-        if key not in _KEYS:
-            raise KeyError(f'log_config has the unknown key {key!r}: it takes {_KEYS}.{did_you_mean(key, _KEYS)}')
-    for index, hook in enumerate(old.get('hooks') or ()):
-        if not isinstance(hook, dict):
-            raise TypeError(f'log_config.hooks[{index}] should be a dict with type, but got {hook!r}')
-        if 'type' not in hook:
-            raise KeyError(f'log_config.hooks[{index}] needs the key type, but has {list(hook)}')
-
-
-def _take_text(cfg: Any, options: dict[str, Any]) -> str:
-    hooks = dict(cfg.get('default_hooks') or {})
-    hooks['logger'] = {'type': 'LoggerHook', **{key: options[key] for key in _TEXT if key in options}}
-    cfg['default_hooks'] = hooks
-    if 'by_epoch' in options:
-        cfg['log_processor'] = {'by_epoch': options['by_epoch'], **(cfg.get('log_processor') or {})}
-    return 'TextLoggerHook to default_hooks.logger'
-
-
-def _take_tracker(cfg: Any, name: str, options: dict[str, Any]) -> str:
-    backend, names = _TRACKERS[name]
-    visualizer = dict(cfg.get('visualizer') or {'type': 'Visualizer'})
-    own = visualizer.get('vis_backends') or [{'type': 'LocalVisBackend'}]
-    added = {'type': backend, **{new: options[old] for old, new in names.items() if options.get(old) is not None}}
-    if isinstance(own, dict) and 'type' not in own:  # backends by name
-        visualizer['vis_backends'] = {**own, backend: added}
-    else:
-        visualizer['vis_backends'] = [*([own] if isinstance(own, dict) else own), added]
-    cfg['visualizer'] = visualizer
-    return f'{name} to visualizer.vis_backends as {backend}'
