@@ -85,8 +85,8 @@ class Error(BaseMetric):
 def signals() -> Iterator[None]:
     """Let each test find the signals as a program in a terminal does, and leave them as they were.
 
-    A shell starts programs in the background with Ctrl-C ignored, and a hook that is tested by itself is not ended. What
-    the tests of other parts left open ends first: it would give SIGTERM back in the middle of a test.
+    A shell starts programs in the background with Ctrl-C ignored, and a hook that is tested by itself is not ended.
+    What the tests of other parts left open ends first: it would give SIGTERM back in the middle of a test.
     """
     exits.close_all('aborted')
     signal.signal(signal.SIGTERM, exits.handler_before(signal.getsignal(signal.SIGTERM)) or signal.SIG_DFL)
