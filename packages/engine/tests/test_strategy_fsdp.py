@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torch.distributed.fsdp import (
     BackwardPrefetch,
@@ -24,7 +25,7 @@ from torch.distributed.fsdp import (
 
 from mmengine._strategy import FSDPStrategy
 from mmengine._strategy.fsdp_options import options_of, units_of
-from mmengine.checkpoint import BrokenCheckpointError, CheckpointLoader, find_whole_checkpoint
+from mmengine.checkpoint import BrokenCheckpointError, CheckpointLoader, export_checkpoint, find_whole_checkpoint
 from mmengine.registry import STRATEGIES
 
 OnRanks = Callable[..., list[str]]
@@ -42,6 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, on_ranks: OnRanks) -> Path:
              'accumulate_again=sgd-accumulate-sharded:accumulate/iter_5.pth',
              'average=adam-ema-keep', 'average_again=adam-ema-keep:average/iter_10.pth',
              'parts=adam-ema-meta-sharded', 'parts_again=adam-ema-meta-sharded:parts/iter_10.pth',
+             'later=sharded-adam-async', 'later_again=sharded-adam-async:later/iter_10.pth',
              'build=build', 'ready=ready')
     return path
 
@@ -80,7 +82,7 @@ def test_the_end_is_that_of_one_process(folder: Path, single: Any, tmp_path: Pat
     assert second['held'] > 0
 
 
-@pytest.mark.parametrize('name', ['full', 'sharded', 'accumulate', 'average', 'parts'])
+@pytest.mark.parametrize('name', ['full', 'sharded', 'accumulate', 'average', 'parts', 'later'])
 @pytest.mark.parametrize('rank', [0, 1])
 def test_resumed_by_as_many_ranks_bit_for_bit(folder: Path, name: str, rank: int) -> None:
     """`accumulate` stops within a group of accumulated gradients."""
@@ -136,8 +138,42 @@ def test_both_forms_hold_the_same(folder: Path) -> None:
             assert torch.equal(sharded['optimizer']['state'][index][name], value)
 
 
+def test_shards_that_a_thread_of_each_rank_wrote(folder: Path) -> None:
+    """The same as those that the training waited for, though it has gone on meanwhile."""
+    for step in (10, 12):
+        later, waited = (CheckpointLoader.load_checkpoint(str(folder / name / f'iter_{step}.pth'))
+                         for name in ('later', 'sharded'))
+        assert all(torch.equal(later['state_dict'][name], value) for name, value in waited['state_dict'].items())
+        for index, state in waited['optimizer']['state'].items():
+            assert all(torch.equal(later['optimizer']['state'][index][name], value) for name, value in state.items())
+    assert find_whole_checkpoint(str(folder / 'later')) == (str(folder / 'later' / 'iter_12.pth'), [])
+
+
+def test_killed_after_all_shards_and_before_the_record(on_ranks: OnRanks, folder: Path, single: Any,
+                                                       tmp_path: Path) -> None:
+    """The former step is valid, and the run that goes on from it ends like one that was never killed."""
+    on_ranks(PROGRAM.name, tmp_path, 'killed=sharded-adam-async', expected=-9)
+    run = tmp_path / 'killed'
+    unfinished, = run.glob('.iter_10.pth.*.tmp')
+    assert {path.name for path in (unfinished / 'shards').iterdir()} == {'.metadata', '__0_0.distcp', '__1_0.distcp'}
+    assert not (unfinished / 'whole.json').exists()
+    found, problems = find_whole_checkpoint(str(run))
+    assert (found, problems) == (str(run / 'iter_5.pth'), [])
+    assert_close(single.run(str(tmp_path / 'on'), 'adam', found), end_of(folder, 'sharded'))
+
+
+def test_shards_with_an_average_are_exported(folder: Path, single: Any, tmp_path: Path) -> None:
+    end = end_of(folder, 'parts')['weights']
+    for weights, begin in (('averaged', 'average/module.'), ('trained', '')):
+        export_checkpoint(folder / 'parts', tmp_path / 'out.safetensors', weights=weights)
+        for name, value in load_file(tmp_path / 'out.safetensors').items():
+            assert torch.equal(value, end[begin + name])
+    export_checkpoint(folder / 'parts' / 'iter_10.pth', tmp_path / 'out.pth')
+    assert_close(single.run(str(tmp_path / 'on'), 'adam-ema', str(tmp_path / 'out.pth')), end_of(folder, 'parts'))
+
+
 def test_older_ones_are_removed(folder: Path) -> None:
-    for name in ('full', 'sharded'):
+    for name in ('full', 'sharded', 'later'):
         assert sorted(path.name for path in (folder / name).glob('*.pth')) == ['iter_10.pth', 'iter_12.pth']
         assert not list((folder / name).glob('.*.tmp'))
 

@@ -1,12 +1,17 @@
 """One rank of small runs that are spread: `fsdp_on_ranks.py FOLDER NAME=CASE[:CHECKPOINT] ...`, as torchrun starts it.
 
 Two ranks with batches of 2, or four with batches of 1, see what one process with batches of 4 sees. A case is made of
-the words `sgd`, `accumulate`, `ema`, `meta`, `keep` and `sharded`; `build` and `ready` train nothing.
+the words `sgd`, `accumulate`, `ema`, `meta`, `keep`, `sharded`, `async` and `killed`; `build` and `ready` train
+nothing.
 """
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import time
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +19,7 @@ from torch import nn
 from torch.distributed.tensor import DTensor
 
 from mmengine._strategy import FSDPStrategy, SingleDeviceStrategy
+from mmengine.checkpoint import sharded
 from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel, BaseModule
 from mmengine.registry import DATASETS, METRICS, MODELS
@@ -116,10 +122,12 @@ def build(folder: str, case: str) -> dict[str, Any]:
     """Build a model, spread in the way of `case` or whole, and give its whole tensors and the next random number."""
     os.makedirs(folder, exist_ok=True)
     given = f'{folder}/pretrained_{os.environ.get("RANK", 0)}.pth'
-    strategy = (FSDPStrategy if WORLD > 1 else SingleDeviceStrategy)(
-        work_dir=folder, env_kwargs=dict(launcher='pytorch' if WORLD > 1 else 'none', randomness=dict(seed=3)),
-        log_kwargs=dict(log_level='ERROR'), **(dict(meta_init=True, model_wrapper=dict(
-            modules=['TransformerEncoderLayer'] if case == 'build' else ['Linear'])) if WORLD > 1 else {}))
+    common: Any = dict(work_dir=folder, log_kwargs=dict(log_level='ERROR'))
+    strategy: Any = SingleDeviceStrategy(**common)
+    if WORLD > 1:
+        modules = ['TransformerEncoderLayer'] if case == 'build' else ['Linear']
+        strategy = FSDPStrategy(env_kwargs=dict(launcher='pytorch'), meta_init=True,
+                                model_wrapper=dict(modules=modules), **common)
     torch.save({f'layer.{name}': torch.full_like(value, 3) for name, value in nn.Linear(3, 3).state_dict().items()},
                given)
     torch.manual_seed(5)
@@ -155,7 +163,7 @@ def config(folder: str, case: str, load_from: str | None = None) -> dict[str, An
         param_scheduler=dict(type='LinearLR', by_epoch=False, start_factor=0.5, end=12),
         val_dataloader=dict(loader, sampler=dict(type='DefaultSampler', shuffle=False)), val_cfg={},
         val_evaluator=dict(type='Mean'), load_from=load_from, resume=load_from is not None,
-        default_hooks=dict(checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=5,
+        default_hooks=dict(checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=5, async_save='async' in case,
                                            max_keep_ckpts=3 if 'accumulate' in case else 2)))
     if 'ema' in case:
         cfg['custom_hooks'] = [dict(type='EMAHook', momentum=0.3, begin_iter=3)]
@@ -189,8 +197,20 @@ def run(folder: str, case: str, load_from: str | None = None) -> dict[str, Any]:
                 norms=runner.message_hub.get_scalar('train/grad_norm').data[0].tolist())
 
 
+def die_before_the_record(finish: Any, unfinished: Path, path: Path, *rest: Any) -> None:
+    """Kill all ranks of the case `killed` when the shards of its second checkpoint are on the disk."""
+    if path.parent.name != 'killed' or path.name != 'iter_10.pth':
+        finish(unfinished, path, *rest)
+        return
+    (unfinished / f'seen_by_{os.environ["RANK"]}').touch()
+    while len(list(unfinished.glob('seen_by_*'))) < WORLD:
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def main(folder: str, *runs: str) -> None:
     register()
+    sharded._finish = partial(die_before_the_record, sharded._finish)
     for each in runs:
         name, _, what = each.partition('=')
         case, _, load_from = what.partition(':')

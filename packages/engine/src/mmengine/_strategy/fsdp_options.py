@@ -47,8 +47,8 @@ def options_of(model_wrapper: dict[str, Any]) -> dict[str, Any]:
     Args:
         model_wrapper: `reshard_after_forward`, or `sharding_strategy` ('FULL_SHARD', 'SHARD_GRAD_OP');
             `mixed_precision` with `param_dtype`, `reduce_dtype`, `output_dtype` (dtypes or their names) and
-            `cast_forward_inputs`, which goes for all modules, batch normalisation too; `cpu_offload` (a bool, or a dict with
-            `offload_params` and `pin_memory`).
+            `cast_forward_inputs`, which goes for all modules, batch normalisation too; `cpu_offload` (a bool, or a dict
+            with `offload_params` and `pin_memory`).
 
     Raises:
         ValueError: An argument is not known, or means nothing to `fully_shard`.

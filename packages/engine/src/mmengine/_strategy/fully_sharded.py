@@ -18,7 +18,7 @@ from mmengine._strategy.sharded_init import build_spread, hand_over, init_spread
 from mmengine._strategy.sharding import gathered, sharded_like
 from mmengine.checkpoint.files import MapLocation
 from mmengine.checkpoint.forms import is_sharded
-from mmengine.checkpoint.sharded import read_sharded, write_sharded
+from mmengine.checkpoint.sharded import PartsWriter, read_sharded, write_sharded
 from mmengine.checkpoint.state_dict import rename_keys
 from mmengine.device import get_device
 from mmengine.dist import get_world_size
@@ -68,6 +68,7 @@ class FSDPStrategy(BaseStrategy):
         self.skip_init_weights = skip_init_weights
         self.activation_checkpointing = activation_checkpointing
         self.meta_init = meta_init
+        self._parts_writer: PartsWriter | None = None
         super().__init__(**kwargs)
 
     # -- the model --------------------------------------------------------------------------------------------------
@@ -198,7 +199,11 @@ class FSDPStrategy(BaseStrategy):
 
     def _write(self, checkpoint: dict[str, Any], filename: str, backend_args: dict[str, Any] | None) -> None:
         if self._saves_shards and any(isinstance(value, DTensor) for value in checkpoint['state_dict'].values()):
-            write_sharded(checkpoint, filename)
+            if self.background is None:
+                write_sharded(checkpoint, filename)
+            else:
+                self._parts_writer = self._parts_writer or PartsWriter()
+                self._parts_writer.write(self.background, checkpoint, filename)
         else:
             super()._write(checkpoint, filename, backend_args)
 

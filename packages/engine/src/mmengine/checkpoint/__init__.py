@@ -3,6 +3,7 @@ from mmengine.checkpoint.discovery import LAST_CHECKPOINT as LAST_CHECKPOINT
 from mmengine.checkpoint.discovery import find_latest_checkpoint as find_latest_checkpoint
 from mmengine.checkpoint.discovery import find_whole_checkpoint as find_whole_checkpoint
 from mmengine.checkpoint.discovery import older_checkpoints as older_checkpoints
+from mmengine.checkpoint.export import export_checkpoint as export_checkpoint
 from mmengine.checkpoint.files import BrokenCheckpointError as BrokenCheckpointError
 from mmengine.checkpoint.files import check_checkpoint as check_checkpoint
 from mmengine.checkpoint.files import read_checkpoint as read_checkpoint
