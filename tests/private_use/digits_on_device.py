@@ -5,19 +5,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import toy_device
 import torch
+import toy_device
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'examples' / 'digits'))
 DEVICE = 'cpu' if sys.argv[1] == 'cpu' else 'toy'
 if DEVICE == 'toy':
     toy_device.register(Path(sys.argv[1]))
 
-from train import read_config  # noqa: E402  # of the example, once the device is there
+from train import read_config  # of the example, once the device is there
 
-from mmengine.dist import init_dist  # noqa: E402
-from mmengine.runner import Runner  # noqa: E402
-from mmengine.structures import InstanceData  # noqa: E402
+from mmengine.dist import init_dist
+from mmengine.runner import Runner
+from mmengine.structures import InstanceData
 
 
 def runner_of(folder: Path, **changes: Any) -> Runner:

@@ -163,7 +163,8 @@ def config(folder: str, case: str, load_from: str | None = None) -> dict[str, An
         param_scheduler=dict(type='LinearLR', by_epoch=False, start_factor=0.5, end=12),
         val_dataloader=dict(loader, sampler=dict(type='DefaultSampler', shuffle=False)), val_cfg={},
         val_evaluator=dict(type='Mean'), load_from=load_from, resume=load_from is not None,
-        default_hooks=dict(checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=5, async_save='async' in case,
+        default_hooks=dict(checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=5,
+                                           async_save='async' in case,
                                            max_keep_ckpts=3 if 'accumulate' in case else 2)))
     if 'ema' in case:
         cfg['custom_hooks'] = [dict(type='EMAHook', momentum=0.3, begin_iter=3)]
