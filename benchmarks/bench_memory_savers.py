@@ -3,7 +3,7 @@
     python benchmarks/bench_memory_savers.py [--case NAME ...]
 
 Two models: one whose memory are activations (convolutions), one whose memory are parameters, gradients and the averages
-of Adam (wide layers). Each case trains three iterations in processes of its own, on the CPU, and tells what the resident
+of Adam (wide layers). Each case trains two iterations in processes of its own, on the CPU, and tells what the resident
 memory has grown to above that of the process before the model was built; of several ranks the largest.
 Nothing is asserted: figures to compare.
 """
@@ -27,8 +27,8 @@ from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, MODELS
 from mmengine.runner import Runner
 
-BLOCKS, WIDTH, PIXELS, LAYERS, FEATURES = 8, 64, 64, 16, 1024
-ITERATIONS = 3
+BLOCKS, WIDTH, PIXELS, LAYERS, FEATURES = 8, 64, 48, 16, 1024
+ITERATIONS = 2
 BLOCK_NAMES = [f'layers.{index}' for index in range(BLOCKS)]
 #: By name: the model, the number of ranks, and what the config of the run has besides.
 CASES: dict[str, tuple[str, int, dict[str, Any]]] = {
@@ -104,8 +104,8 @@ def train(name: str) -> None:
     cfg: dict[str, Any] = dict(
         model=dict(type=model, **({'fixed': True} if options.pop('fixed', False) else {})), log_level='ERROR',
         work_dir=tempfile.mkdtemp(), default_hooks=dict(checkpoint=None, logger=None),
-        train_dataloader=dict(batch_size=options.pop('batch', 16) // ranks, num_workers=0, dataset=dict(type='Pictures'),
-                              sampler=dict(type='DefaultSampler', shuffle=False)),
+        train_dataloader=dict(batch_size=options.pop('batch', 16) // ranks, num_workers=0,
+                              dataset=dict(type='Pictures'), sampler=dict(type='DefaultSampler', shuffle=False)),
         train_cfg=dict(by_epoch=True, max_epochs=1), optim_wrapper=dict(
             optimizer=dict(type='AdamW', lr=1e-3), accumulative_counts=options.pop('accumulative_counts', 1)))
     if 'strategy' in options:
