@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from torch.utils.data import Dataset
 
 from mmengine.model import BaseModel
@@ -114,6 +115,7 @@ def train(name: str) -> None:
         cfg.update(launcher='pytorch', env_cfg=dict(dist_cfg=dict(backend='gloo')))
         torch.distributed.init_process_group('gloo')  # its buffers are no part of the model's memory
         torch.distributed.all_reduce(torch.ones(1))
+    checkpoint(nn.Identity(), torch.ones(1, requires_grad=True), use_reentrant=False).backward()  # what it imports
     Path('/proc/self/clear_refs').write_text('5')  # the peak so far is that of the imports
     before = memory('VmRSS')
     Runner.from_cfg({**cfg, **options}).train()

@@ -15,7 +15,6 @@ if DEVICE == 'toy':
 
 from train import read_config  # of the example, once the device is there
 
-from mmengine.dist import init_dist
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 
@@ -35,7 +34,7 @@ def end_of(runner: Runner) -> dict[str, Any]:
     devices = {value.device.type for value in [*runner.model.parameters(), *runner.model.buffers()]}
     state = runner.optim_wrapper.optimizer.state.values()
     devices |= {value.device.type for values in state for name, value in values.items() if name != 'step'}
-    return dict(metrics=metrics, devices=sorted(devices), memory='memory' in runner.message_hub.log_scalars,
+    return dict(metrics=metrics, devices=sorted(devices),
                 weights={name: value.cpu() for name, value in runner.model.state_dict().items()},
                 losses=runner.message_hub.get_scalar('train/loss').data[0].tolist())
 
@@ -51,10 +50,6 @@ def main(folder: Path) -> None:
     mixed.train()
     ends['mixed'] = end_of(mixed)
     ends['moved'] = str(InstanceData(boxes=torch.ones(2, 4)).to(DEVICE).boxes.device)
-    if DEVICE == 'toy':
-        init_dist('pytorch', timeout=60)
-        ends['backend'] = torch.distributed.get_backend()
-        torch.distributed.destroy_process_group()
     torch.save(ends, folder / 'ends.pth')
 
 
