@@ -384,3 +384,10 @@ def support(session: nox.Session) -> None:
     """Write SUPPORT.md: which Pythons and libraries the last sessions ran with."""
     session.install('packaging', 'tomli; python_version < "3.11"')
     session.run('python', str(TOOLS / 'support.py'), str(REPORTS), str(ROOT / 'SUPPORT.md'))
+
+
+@nox.session(venv_backend='none', requires=['everything'])
+def private_use(session: nox.Session) -> None:
+    """The digits example on a device that PyTorch does not know, which g++ builds in about a minute."""
+    session.run(_of_everything(session, 'python'), '-m', 'pip', 'install', '-q', 'ninja', external=True)
+    _pytest(session, ROOT / 'tests' / 'private_use', program=_of_everything(session, 'pytest'))

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
 import os
 import pickle
@@ -12,11 +13,19 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
+from torch.distributed.fsdp import (
+    BackwardPrefetch,
+    CPUOffload,
+    FullyShardedDataParallel,
+    MixedPrecision,
+    ShardingStrategy,
+)
 
 from mmengine._strategy import FSDPStrategy
 from mmengine._strategy.fsdp_options import options_of, units_of
-from mmengine.checkpoint import BrokenCheckpointError, CheckpointLoader, find_whole_checkpoint
+from mmengine.checkpoint import BrokenCheckpointError, CheckpointLoader, export_checkpoint, find_whole_checkpoint
 from mmengine.registry import STRATEGIES
 
 OnRanks = Callable[..., list[str]]
@@ -31,7 +40,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory, on_ranks: OnRanks) -> Path:
     path = tmp_path_factory.mktemp('fsdp')
     on_ranks(PROGRAM.name, path, 'full=adam', 'full_again=adam:full/iter_10.pth', 'sharded=sharded-adam',
              'sharded_again=sharded-adam:sharded/iter_10.pth', 'accumulate=sgd-accumulate-sharded',
-             'accumulate_again=sgd-accumulate-sharded:accumulate/iter_5.pth')
+             'accumulate_again=sgd-accumulate-sharded:accumulate/iter_5.pth',
+             'average=adam-ema-keep', 'average_again=adam-ema-keep:average/iter_10.pth',
+             'parts=adam-ema-meta-sharded', 'parts_again=adam-ema-meta-sharded:parts/iter_10.pth',
+             'later=sharded-adam-async', 'later_again=sharded-adam-async:later/iter_10.pth',
+             'build=build', 'ready=ready')
     return path
 
 
@@ -59,7 +72,8 @@ def assert_close(one: Any, other: Any) -> None:
 
 
 @pytest.mark.filterwarnings('ignore:.*Dataset.*')
-@pytest.mark.parametrize(('name', 'case'), [('full', 'adam'), ('sharded', 'adam'), ('accumulate', 'sgd-accumulate')])
+@pytest.mark.parametrize(('name', 'case'), [('full', 'adam'), ('sharded', 'adam'), ('accumulate', 'sgd-accumulate'),
+                                             ('average', 'adam-ema'), ('parts', 'adam-ema')])
 def test_the_end_is_that_of_one_process(folder: Path, single: Any, tmp_path: Path, name: str, case: str) -> None:
     whole = single.run(str(tmp_path), case)
     first, second = end_of(folder, name), end_of(folder, name, 1)
@@ -68,7 +82,7 @@ def test_the_end_is_that_of_one_process(folder: Path, single: Any, tmp_path: Pat
     assert second['held'] > 0
 
 
-@pytest.mark.parametrize('name', ['full', 'sharded', 'accumulate'])
+@pytest.mark.parametrize('name', ['full', 'sharded', 'accumulate', 'average', 'parts', 'later'])
 @pytest.mark.parametrize('rank', [0, 1])
 def test_resumed_by_as_many_ranks_bit_for_bit(folder: Path, name: str, rank: int) -> None:
     """`accumulate` stops within a group of accumulated gradients."""
@@ -81,6 +95,24 @@ def test_resumed_by_as_many_ranks_bit_for_bit(folder: Path, name: str, rank: int
 def test_resumed_by_one_process(folder: Path, single: Any, tmp_path: Path, name: str) -> None:
     ours = single.run(str(tmp_path), 'adam', str(folder / name / 'iter_10.pth'))
     assert_close(ours, end_of(folder, name))
+
+
+@pytest.mark.parametrize('case', ['build', 'ready'])
+def test_a_model_that_no_rank_ever_held_whole(folder: Path, single: Any, tmp_path: Path, case: str) -> None:
+    """It starts from the numbers of one that is built whole, to the bit, and so do all random numbers after it.
+
+    `ready` is on the device 'meta', and asks its modules for their numbers again.
+    """
+    whole = single.build(str(tmp_path), case)
+    for rank in (0, 1):
+        ours = end_of(folder, case, rank)
+        assert ours['weights'].keys() == whole['weights'].keys()
+        assert [name for name, value in whole['weights'].items() if not torch.equal(value, ours['weights'][name])] == []
+        assert torch.equal(ours['next'], whole['next'])
+        assert len(ours['spread']) > len(whole['weights']) / 2
+        assert ours['tied']
+    if case == 'ready':
+        assert "neither reset_parameters of their module nor init_weights gives ['drawn'] a value" in ours['error']
 
 
 @pytest.mark.skipif(not os.environ.get('MMENGINE_FULL'), reason='MMENGINE_FULL is not set')
@@ -106,8 +138,42 @@ def test_both_forms_hold_the_same(folder: Path) -> None:
             assert torch.equal(sharded['optimizer']['state'][index][name], value)
 
 
+def test_shards_that_a_thread_of_each_rank_wrote(folder: Path) -> None:
+    """The same as those that the training waited for, though it has gone on meanwhile."""
+    for step in (10, 12):
+        later, waited = (CheckpointLoader.load_checkpoint(str(folder / name / f'iter_{step}.pth'))
+                         for name in ('later', 'sharded'))
+        assert all(torch.equal(later['state_dict'][name], value) for name, value in waited['state_dict'].items())
+        for index, state in waited['optimizer']['state'].items():
+            assert all(torch.equal(later['optimizer']['state'][index][name], value) for name, value in state.items())
+    assert find_whole_checkpoint(str(folder / 'later')) == (str(folder / 'later' / 'iter_12.pth'), [])
+
+
+def test_killed_after_all_shards_and_before_the_record(on_ranks: OnRanks, folder: Path, single: Any,
+                                                       tmp_path: Path) -> None:
+    """The former step is valid, and the run that goes on from it ends like one that was never killed."""
+    on_ranks(PROGRAM.name, tmp_path, 'killed=sharded-adam-async', expected=-9)
+    run = tmp_path / 'killed'
+    unfinished, = run.glob('.iter_10.pth.*.tmp')
+    assert {path.name for path in (unfinished / 'shards').iterdir()} == {'.metadata', '__0_0.distcp', '__1_0.distcp'}
+    assert not (unfinished / 'whole.json').exists()
+    found, problems = find_whole_checkpoint(str(run))
+    assert (found, problems) == (str(run / 'iter_5.pth'), [])
+    assert_close(single.run(str(tmp_path / 'on'), 'adam', found), end_of(folder, 'sharded'))
+
+
+def test_shards_with_an_average_are_exported(folder: Path, single: Any, tmp_path: Path) -> None:
+    end = end_of(folder, 'parts')['weights']
+    for weights, begin in (('averaged', 'average/module.'), ('trained', '')):
+        export_checkpoint(folder / 'parts', tmp_path / 'out.safetensors', weights=weights)
+        for name, value in load_file(tmp_path / 'out.safetensors').items():
+            assert torch.equal(value, end[begin + name])
+    export_checkpoint(folder / 'parts' / 'iter_10.pth', tmp_path / 'out.pth')
+    assert_close(single.run(str(tmp_path / 'on'), 'adam-ema', str(tmp_path / 'out.pth')), end_of(folder, 'parts'))
+
+
 def test_older_ones_are_removed(folder: Path) -> None:
-    for name in ('full', 'sharded'):
+    for name in ('full', 'sharded', 'later'):
         assert sorted(path.name for path in (folder / name).glob('*.pth')) == ['iter_10.pth', 'iter_12.pth']
         assert not list((folder / name).glob('.*.tmp'))
 
@@ -174,11 +240,30 @@ def test_options_of_the_first_fsdp() -> None:
     (dict(sharding_strategy='NO_SHARD'), "should be one of .*'NO_SHARD': DDPStrategy keeps the whole model"),
     (dict(process_group=None), 'process_group of FSDPStrategy means nothing to fully_shard: the parameters are spread'),
     (dict(shardingstrategy=1), "no option 'shardingstrategy' in model_wrapper. Did you mean 'sharding_strategy'"),
-    (dict(mixed_precision=dict(buffer_dtype='float16')), "takes .* but got 'buffer_dtype'"),
+    (dict(sharding_strategy='HYBRID_SHARD'), "'HYBRID_SHARD': the parameters are spread over all ranks, not"),
+    (dict(sharding_strategy='FULL_SHART'), "'FULL_SHART'. Did you mean 'FULL_SHARD'"),
+    (dict(cpu_offload=dict(offload_parms=True)), "cpu_offload .* got 'offload_parms'. Did you mean 'offload_params'"),
+    (dict(mixed_precision=dict(buffer_dtype='float16')), "takes .* but got 'buffer_dtype': buffers keep their dtype"),
+    (dict(mixed_precision=MixedPrecision(buffer_dtype=torch.half)), "got 'buffer_dtype': buffers keep their dtype"),
+    (dict(mixed_precision='bfloat16'), "mixed_precision of FSDPStrategy should be a dict .* but got 'bfloat16'"),
     (dict(mixed_precision=dict(param_dtype='bf16')), "param_dtype should be a dtype of torch .* but got 'bf16'")])
 def test_mistakes_in_options(wrapper: dict[str, Any], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         options_of(wrapper)
+
+
+def test_each_argument_of_the_first_fsdp_is_mapped_or_refused_with_the_reason() -> None:
+    taken = dict(sharding_strategy=ShardingStrategy.FULL_SHARD, cpu_offload=CPUOffload(True), auto_wrap_policy=None,
+                 backward_prefetch=BackwardPrefetch.BACKWARD_PRE, mixed_precision=MixedPrecision(torch.bfloat16),
+                 device_id=0, sync_module_states=True, forward_prefetch=True, limit_all_gathers=True,
+                 use_orig_params=True)
+    options = options_of(taken)
+    assert options['mp_policy'].param_dtype is torch.bfloat16
+    refused = inspect.signature(FullyShardedDataParallel).parameters.keys() - taken.keys()
+    assert len(refused) == 6
+    for name in refused:
+        with pytest.raises(ValueError, match=f'model_wrapper.{name} of FSDPStrategy means nothing to fully_shard: '):
+            options_of({name: None})
 
 
 def test_units() -> None:

@@ -29,6 +29,8 @@ from mmengine.logging import MMLogger
 from mmengine.utils.dl_utils import collect_env
 
 Callback = Callable[..., None]
+#: What the name of a weight begins with if it was saved from within a wrapper, and what stands for it.
+PREFIX_OF_WRAPPER = ((r'^module.', ''),)
 
 
 class BaseStrategy(metaclass=ABCMeta):
@@ -196,7 +198,18 @@ class BaseStrategy(metaclass=ABCMeta):
 
     def model_state_dict(self) -> dict[str, Any]:
         """Take the weights, on the CPU."""
-        return weights_to_cpu(get_state_dict(self.model))
+        return self.state_of(self.model)
+
+    def state_of(self, model: nn.Module) -> dict[str, Any]:
+        """Take the weights of a model as a checkpoint has them, the run's own or a copy of it."""
+        return weights_to_cpu(get_state_dict(model))
+
+    def placed(self, state_dict: dict[str, Any], model: nn.Module) -> dict[str, Any]:
+        """Place the weights of a checkpoint as a model needs them that is to load them."""
+        return state_dict
+
+    def settle(self, model: nn.Module) -> None:  # noqa: B027  # most have nothing to do
+        """Make sure that what is written to the parameters of a model is what it computes with."""
 
     def optim_state_dict(self) -> dict[str, Any]:
         """Take the state of the optimizer or optimizers."""
@@ -211,7 +224,7 @@ class BaseStrategy(metaclass=ABCMeta):
         return [scheduler.state_dict() for scheduler in schedulers]
 
     def load_model_state_dict(self, state_dict: dict[str, Any], *, strict: bool = False,
-                              revise_keys: Sequence[tuple[str, str]] = ((r'^module.', ''),)) -> None:
+                              revise_keys: Sequence[tuple[str, str]] = PREFIX_OF_WRAPPER) -> None:
         """Load weights, their keys renamed by `revise_keys`, and report what does not fit."""
         load_state_dict(self.model, rename_keys(state_dict, revise_keys), strict, self.logger)
 
@@ -235,7 +248,7 @@ class BaseStrategy(metaclass=ABCMeta):
                 scheduler.load_state_dict(state)
 
     def load_checkpoint(self, filename: str, *, map_location: MapLocation = 'cpu', strict: bool = False,
-                        revise_keys: Sequence[tuple[str, str]] = ((r'^module.', ''),),
+                        revise_keys: Sequence[tuple[str, str]] = PREFIX_OF_WRAPPER,
                         callback: Callback | None = None) -> dict[str, Any]:
         """Load weights from a checkpoint; everything else of the run stays as it is.
 

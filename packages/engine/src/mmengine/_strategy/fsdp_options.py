@@ -1,6 +1,7 @@
 """What `FSDPStrategy` takes as `model_wrapper`: arguments of torch's first FSDP, in terms of `fully_shard`."""
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -15,11 +16,26 @@ from mmengine.utils.suggest import did_you_mean
 _ALWAYS = ('type', 'use_orig_params', 'backward_prefetch', 'forward_prefetch', 'limit_all_gathers',
            'sync_module_states', 'device_id')
 _RESHARD = {'FULL_SHARD': True, 'SHARD_GRAD_OP': False}
+#: Strategies that keep a copy on several ranks, and what stands for each.
+_COPYING = {'NO_SHARD': 'DDPStrategy keeps the whole model on each rank',
+            'HYBRID_SHARD': 'the parameters are spread over all ranks, not over those of each node',
+            '_HYBRID_SHARD_ZERO2': 'the parameters are spread over all ranks, not over those of each node'}
 _PRECISION = ('param_dtype', 'reduce_dtype', 'output_dtype', 'cast_forward_inputs')
+#: In FSDP1 the root casts its inputs of its own accord; `fully_shard` has one setting for all.
+_ROOT = 'cast_root_forward_inputs'
+_NO_PRECISION = {
+    'buffer_dtype': 'buffers keep their dtype',
+    'keep_low_precision_grads': 'gradients have the dtype of their parameter',
+    _ROOT: 'the root casts its inputs like every other module, as cast_forward_inputs says',
+    '_module_classes_to_ignore': 'the setting is that of all modules',
+}
+_OFFLOAD = ('type', 'offload_params', 'pin_memory')
 _KNOWN = ('modules', 'auto_wrap_policy', 'sharding_strategy', 'reshard_after_forward', 'mixed_precision',
           'cpu_offload', *_ALWAYS)
 _REFUSED = {
     'process_group': 'the parameters are spread over all ranks',
+    'device_mesh': 'the parameters are spread over all ranks',
+    'module': 'the model is that of the run',
     'ignored_modules': 'every parameter is spread', 'ignored_parameters': 'every parameter is spread',
     'ignored_states': 'every parameter is spread', 'param_init_fn': 'weights are initialised before they are spread',
 }
@@ -31,7 +47,8 @@ def options_of(model_wrapper: dict[str, Any]) -> dict[str, Any]:
     Args:
         model_wrapper: `reshard_after_forward`, or `sharding_strategy` ('FULL_SHARD', 'SHARD_GRAD_OP');
             `mixed_precision` with `param_dtype`, `reduce_dtype`, `output_dtype` (dtypes or their names) and
-            `cast_forward_inputs`; `cpu_offload` (a bool, or a dict with `offload_params` and `pin_memory`).
+            `cast_forward_inputs`, which goes for all modules, batch normalisation too; `cpu_offload` (a bool, or a dict
+            with `offload_params` and `pin_memory`).
 
     Raises:
         ValueError: An argument is not known, or means nothing to `fully_shard`.
@@ -51,8 +68,9 @@ def _reshard(options: dict[str, Any]) -> bool:
     wanted = options.get('sharding_strategy') or 'FULL_SHARD'
     name = getattr(wanted, 'name', wanted)
     if name not in _RESHARD:
-        raise ValueError(f"model_wrapper.sharding_strategy of FSDPStrategy should be one of {tuple(_RESHARD)}, but got "
-                         f"{name!r}{': DDPStrategy keeps the whole model on each rank' if name == 'NO_SHARD' else ''}")
+        reason = f': {_COPYING[name]}' if name in _COPYING else f'.{did_you_mean(str(name), _RESHARD)}'
+        raise ValueError(f'model_wrapper.sharding_strategy of FSDPStrategy should be one of {tuple(_RESHARD)}, but got '
+                         f'{name!r}{reason}')
     return _RESHARD[name]
 
 
@@ -60,17 +78,24 @@ def _precision(options: dict[str, Any]) -> MixedPrecisionPolicy:
     wanted = options.get('mixed_precision')
     if wanted is None:
         return MixedPrecisionPolicy()
-    settings = dict(wanted) if isinstance(wanted, dict) else {
-        name: getattr(wanted, name) for name in ('param_dtype', 'reduce_dtype')}
+    settings = dict(wanted) if isinstance(wanted, dict) else _set_in(wanted)
     settings.pop('type', None)
     for name in settings:
         if name not in _PRECISION:
             raise ValueError(f'model_wrapper.mixed_precision of FSDPStrategy takes {_PRECISION}, but got {name!r}: '
-                             f'buffers keep their dtype, and gradients that of their parameter.'
-                             f'{did_you_mean(name, _PRECISION)}')
+                             f'{_NO_PRECISION.get(name, "there is no such setting")}.{did_you_mean(name, _PRECISION)}')
     arguments: dict[str, Any] = {name: _dtype(name, value) if name.endswith('dtype') else value
                                  for name, value in settings.items()}
     return MixedPrecisionPolicy(**arguments)
+
+
+def _set_in(precision: Any) -> dict[str, Any]:
+    """Give what is set in an object of torch, `MixedPrecision` or `MixedPrecisionPolicy`."""
+    if not dataclasses.is_dataclass(precision) or isinstance(precision, type):
+        raise ValueError(f'model_wrapper.mixed_precision of FSDPStrategy should be a dict with some of {_PRECISION} '
+                         f'or MixedPrecision of torch, but got {precision!r}')
+    values = {field.name: (getattr(precision, field.name), field.default) for field in dataclasses.fields(precision)}
+    return {name: value for name, (value, default) in values.items() if value != default and name != _ROOT}
 
 
 def _dtype(name: str, value: Any) -> torch.dtype | None:
@@ -85,6 +110,10 @@ def _offload(options: dict[str, Any]) -> OffloadPolicy:
     wanted = options.get('cpu_offload')
     settings = wanted if isinstance(wanted, dict) else {
         'offload_params': getattr(wanted, 'offload_params', bool(wanted))}
+    for name in settings:
+        if name not in _OFFLOAD:
+            raise ValueError(f'model_wrapper.cpu_offload of FSDPStrategy takes {_OFFLOAD}, but got {name!r}.'
+                             f'{did_you_mean(name, _OFFLOAD)}')
     if not settings.get('offload_params'):
         return OffloadPolicy()
     return CPUOffloadPolicy(pin_memory=settings.get('pin_memory', torch.accelerator.is_available()))

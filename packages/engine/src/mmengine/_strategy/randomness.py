@@ -67,7 +67,7 @@ def set_random_state(state: dict[str, Any]) -> None:
     version, numbers, gauss_next = state['python']
     random.setstate((version, tuple(numbers.tolist()), gauss_next))
     name, keys, position, has_gauss, gauss = state['numpy']
-    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
+    np.random.set_state((name, keys.cpu().numpy().astype(np.uint32), position, has_gauss, gauss))
     torch.set_rng_state(state['torch'].cpu())
     if 'accelerator' in state and torch.accelerator.is_available():
         torch.get_device_module(torch.accelerator.current_accelerator()).set_rng_state(state['accelerator'].cpu())

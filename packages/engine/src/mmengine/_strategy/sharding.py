@@ -1,10 +1,12 @@
 """Between whole tensors and those that are spread over the ranks (`torch.distributed.tensor.DTensor`)."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.tensor import DTensor, Placement, Replicate, distribute_tensor
 
 from mmengine.checkpoint.nests import mapped
 from mmengine.dist import is_main_process
@@ -34,6 +36,23 @@ def sharded_like(tensor: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
     """
     if not isinstance(model, DTensor) or isinstance(tensor, DTensor) or tensor.shape != model.shape:
         return tensor
-    # No source rank: each has the whole, and takes its part without asking the others.
-    return distribute_tensor(tensor.to(model.device), model.device_mesh, model.placements, src_data_rank=None)
+    return spread_like(tensor, model)
 
+
+def spread_like(whole: torch.Tensor, model: DTensor) -> DTensor:
+    """Take this rank's part of a tensor that all ranks hold, in memory of its own, so that the whole is freed."""
+    return spread_over(whole.to(model.device), model.device_mesh, model.placements)
+
+
+def spread_over(whole: torch.Tensor, mesh: DeviceMesh, placements: Sequence[Placement]) -> DTensor:
+    """Take this rank's part of a tensor that all ranks hold on the device of the mesh, in memory of its own."""
+    # No source rank: each has the whole, and takes its part without asking the others.
+    part = distribute_tensor(whole.detach(), mesh, placements, src_data_rank=None).to_local()
+    return DTensor.from_local(part.clone(memory_format=torch.contiguous_format), mesh, placements, run_check=False,
+                              shape=whole.shape, stride=whole.contiguous().stride())
+
+
+def gathered_everywhere(tensor: DTensor) -> torch.Tensor:
+    """Put a tensor together on every rank."""
+    with torch.no_grad():
+        return tensor.redistribute(placements=[Replicate()] * len(tensor.placements)).to_local()

@@ -33,8 +33,15 @@ class BackgroundWriter:
         self._copies = 0
         self._error: BaseException | None = None
 
-    def write(self, state: dict[str, Any], filename: str, backend_args: dict[str, Any] | None = None) -> None:
+    def write(self, state: dict[str, Any], filename: str, backend_args: dict[str, Any] | None = None, *,
+              write: Write | None = None) -> None:
         """Copy a state, and have it written to a file.
+
+        Args:
+            state: The state.
+            filename: Path, or URI of a storage backend.
+            backend_args: Arguments of the storage backend.
+            write: Writes this one, in place of what writes all others.
 
         Raises:
             Exception: What the last write raised.
@@ -44,7 +51,7 @@ class BackgroundWriter:
             self._raise()
             self._copies += 1
         snapshot = self._pool.take(state)
-        self._add(partial(self._write_copy, snapshot, filename, backend_args), snapshot)
+        self._add(partial(self._write_copy, write or self._write, snapshot, filename, backend_args), snapshot)
 
     def then(self, action: Callable[[], None]) -> None:
         """Do something once all that came before is on the disk; never, if that fails."""
@@ -67,9 +74,10 @@ class BackgroundWriter:
         if error is not None:
             raise error
 
-    def _write_copy(self, snapshot: Snapshot, filename: str, backend_args: dict[str, Any] | None) -> None:
+    @staticmethod
+    def _write_copy(write: Write, snapshot: Snapshot, filename: str, backend_args: dict[str, Any] | None) -> None:
         snapshot.wait()
-        self._write(snapshot.state, filename, backend_args)
+        write(snapshot.state, filename, backend_args)
 
     def _add(self, job: Callable[[], None], snapshot: Snapshot | None = None) -> None:
         with self._changed:

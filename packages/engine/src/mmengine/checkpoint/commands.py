@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from mmengine.checkpoint.examine import examine
+from mmengine.checkpoint.export import WEIGHTS, export_checkpoint
 from mmengine.checkpoint.files import BrokenCheckpointError
 from mmengine.checkpoint.look import TensorFact, Unmade, look_into, tensors_in
 from mmengine.checkpoint.safety import UnsafeCheckpointError
@@ -169,28 +170,25 @@ def strip(path: str, out: str | None, keep: tuple[str, ...], trust: bool) -> Non
 @checkpoint.command()
 @click.argument('source')
 @click.argument('destination')
-@click.option('--ema', is_flag=True, help='Refuse a checkpoint without averaged weights. Where an EMAHook ran, they '
-                                          'are what is loaded, and written, in any case.')
+@click.option('--weights', type=click.Choice(WEIGHTS), help='Write these weights and the meta information alone. Where '
+                                                            'an EMAHook ran, the default is the average.')
 @_trust
-def convert(source: str, destination: str, ema: bool, trust: bool) -> None:
+def convert(source: str, destination: str, weights: str | None, trust: bool) -> None:
     """Write a checkpoint in another form: shards as one file, .pth as .safetensors, and back.
 
-    A .safetensors file gets the weights and the plain meta information (pip install 'mmparts-engine[safetensors]');
-    any other name gets all that SOURCE holds.
+    A .safetensors file gets the weights and the meta information (pip install 'mmparts-engine[safetensors]'), a .pth
+    file all that SOURCE holds. Of a work_dir, the newest whole checkpoint is taken.
 
     \b
     Example:
         mmengine checkpoint convert epoch_12.pth model.safetensors
         mmengine checkpoint convert work_dirs/my_config/epoch_12 epoch_12.pth
     """
-    from mmengine.checkpoint.export import export_checkpoint
     if os.path.realpath(source) == os.path.realpath(destination):
         raise click.UsageError('SOURCE and DESTINATION are the same file')
     with _errors():
-        left_out = export_checkpoint(source, destination, ema, trusted=trust)
+        export_checkpoint(source, destination, weights=weights, trusted=trust)
     click.echo(destination)
-    if left_out:
-        click.echo(f'Not in it: {", ".join(map(str, left_out))}', err=True)
 
 
 @checkpoint.command()

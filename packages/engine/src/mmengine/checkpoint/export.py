@@ -1,108 +1,91 @@
-"""Checkpoints in other forms: shards as one file, and weights as safetensors, which every framework reads."""
+"""Hand a checkpoint on: as one plain file, or as weights alone in the format safetensors."""
 from __future__ import annotations
 
 import json
+import os
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from mmengine.checkpoint.files import BrokenCheckpointError, write_checkpoint
+from mmengine.checkpoint.discovery import find_whole_checkpoint
+from mmengine.checkpoint.files import write_checkpoint
 from mmengine.checkpoint.forms import read_any
-from mmengine.checkpoint.loader import _weights_of
-from mmengine.checkpoint.look import SAFE_META
-from mmengine.fileio.atomic import atomic_write
+from mmengine.checkpoint.tensor_file import ABOUT, is_tensor_file, write_tensors
+from mmengine.utils.suggest import did_you_mean
 
-_SAFE = '.safetensors'
+#: Which weights of a checkpoint there are to choose from.
+WEIGHTS = ('default', 'averaged', 'trained')
+_SUFFIXES = ('.pth', '.pt', '.safetensors')
+_AVERAGE, _BEGIN = 'ema_state_dict', 'module.'
 
 
-def export_checkpoint(source: str | Path, destination: str | Path, ema: bool = False, *,
-                      trusted: bool = False) -> list[str]:
-    """Write a checkpoint in another form.
-
-    To `.safetensors` go the weights, and what of `meta` JSON can say; to any other name goes one file of `torch.save`,
-    with all that the source holds.
+def export_checkpoint(src: str | Path, dst: str | Path, *, weights: str | None = None, trusted: bool = False) -> str:
+    """Export a checkpoint of either form, one file or a folder of shards.
 
     Args:
-        source: A file of `torch.save`, a `.safetensors` file, or a folder of shards.
-        destination: The file to write.
-        ema: Whether averaged weights are demanded. They are what `state_dict` holds where an `EMAHook` ran, and so
-            what is written in any case; this refuses a checkpoint without them.
-        trusted: Whether the source may hold any object; reading it may then run any code.
+        src: The checkpoint, or the work_dir of a run, of which the newest whole one is taken.
+        dst: `.pth` (or `.pt`): all that is in it, in one file that any strategy can load and resume from; with
+            `weights` only these, and what the checkpoint says about itself. `.safetensors`: weights alone, with what
+            it says about itself as texts.
+        weights: 'default': those that a model gets that loads the checkpoint; where `EMAHook` has averaged them, the
+            average. 'averaged': these, and an error where there are none. 'trained': those in training, without the
+            average.
+        trusted: Whether the checkpoint may hold any object; reading it may then run any code.
 
     Returns:
-        What of the source is not in the new file, by key.
+        The path of the checkpoint that was exported.
 
     Raises:
-        FileNotFoundError: There is no such source.
-        BrokenCheckpointError: The source is not whole.
-        UnsafeCheckpointError: The source holds other types than tensors and plain containers, and is not trusted.
-        ValueError: There are no averaged weights, and `ema` is set.
-        ModuleNotFoundError: The package safetensors is not installed.
+        ValueError: `dst` has another suffix, `weights` is none of these, or there is no average.
+        FileNotFoundError: There is no checkpoint.
+        BrokenCheckpointError: It is not whole.
+        UnsafeCheckpointError: It holds other types than tensors and plain containers, and is not trusted.
+        ImportError: The package safetensors is missing.
     """
-    checkpoint = _read(source, trusted)
-    if ema and 'ema_state_dict' not in checkpoint:
-        raise ValueError(f'{str(source)!r} has no averaged weights: the run that wrote it had no EMAHook')
-    if not str(destination).endswith(_SAFE):
-        write_checkpoint(checkpoint, destination)
-        return []
-    weights = _weights_of(checkpoint, str(source))
-    tensors = {name: value for name, value in weights.items() if isinstance(value, torch.Tensor)}
-    meta = checkpoint.get('meta') if weights is not checkpoint else None
-    kept, lost = _sayable(meta if isinstance(meta, dict) else {})
-    _write_safe(tensors, kept, Path(destination).expanduser())
-    others = [key for key in checkpoint if key not in ('meta', 'state_dict')] if weights is not checkpoint else []
-    return [*others, *lost, *(f'state_dict.{name}' for name in weights if name not in tensors)]
+    suffix = os.path.splitext(str(dst))[1]
+    if suffix not in _SUFFIXES:
+        raise ValueError(f'the suffix of dst should be one of {_SUFFIXES}, but got {str(dst)!r}.'
+                         f'{did_you_mean(suffix, _SUFFIXES)}')
+    if weights is not None and weights not in WEIGHTS:
+        raise ValueError(f'weights should be one of {WEIGHTS}, but got {weights!r}.{did_you_mean(weights, WEIGHTS)}')
+    source = _source(src, trusted)
+    checkpoint = read_any(source, 'cpu', trusted=trusted)
+    if not isinstance(checkpoint, dict):
+        raise ValueError(f'{source!r} holds no weights by name, but {type(checkpoint).__name__}')
+    chosen = _chosen(checkpoint, weights or 'default', source)
+    about = checkpoint.get('meta', {})
+    if is_tensor_file(dst):
+        write_tensors(chosen, dst, {'format': 'pt', ABOUT: json.dumps(_sayable(about))})
+    else:
+        write_checkpoint(checkpoint if weights is None else {'meta': about, 'state_dict': chosen}, dst)
+    return source
 
 
-def _read(source: str | Path, trusted: bool) -> dict[str, Any]:
-    if not str(source).endswith(_SAFE):
-        found = read_any(source, 'cpu', trusted=trusted)
-        _weights_of(found, str(source))
-        return dict(found)
-    safetensors = _library()
-    path = Path(source).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f'{str(source)!r} can not be found: there is no such checkpoint file')
-    try:
-        with safetensors.safe_open(path, 'pt') as file:
-            notes = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
-    except safetensors.SafetensorError as error:
-        raise BrokenCheckpointError(f'{str(source)!r} is not a whole safetensors file: {error}') from error
-    return {'meta': json.loads(notes.get(SAFE_META, '{}')), 'state_dict': weights}
+def _source(src: str | Path, trusted: bool) -> str:
+    path = os.path.expanduser(str(src))
+    if not os.path.isfile(os.path.join(path, 'last_checkpoint')):
+        return str(src)
+    found, _ = find_whole_checkpoint(path, trusted=trusted)
+    if found is None:
+        raise FileNotFoundError(f'{str(src)!r} has no checkpoint that is whole')
+    return found
 
 
-def _write_safe(tensors: dict[str, torch.Tensor], meta: dict[str, Any], path: Path) -> None:
-    _library()
-    from safetensors.torch import save
-    seen: set[int] = set()
-    whole = {}
-    for name, tensor in tensors.items():  # the format has no two names for one memory
-        place = tensor.untyped_storage().data_ptr()
-        whole[name] = tensor.clone() if place in seen else tensor.contiguous()
-        seen.add(place)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path, 'wb') as file:
-        file.write(save(whole, {'format': 'pt', SAFE_META: json.dumps(meta)}))
+def _chosen(checkpoint: dict[str, Any], weights: str, source: str) -> dict[str, torch.Tensor]:
+    """Give the weights that are asked for: with `EMAHook`, `state_dict` and `ema_state_dict` are exchanged."""
+    default = checkpoint.get('state_dict', checkpoint)
+    if weights == 'averaged' and _AVERAGE not in checkpoint:
+        raise ValueError(f'{source!r} has no averaged weights: no EMAHook was in the run that saved it')
+    if weights != 'trained' or _AVERAGE not in checkpoint:
+        return dict(default) if not isinstance(default, OrderedDict) else default
+    kept = {name.removeprefix(_BEGIN): value for name, value in checkpoint[_AVERAGE].items() if name.startswith(_BEGIN)}
+    trained = OrderedDict((name, kept.get(name, value)) for name, value in default.items())
+    trained.__dict__.update(getattr(default, '__dict__', {}))  # the metadata
+    return trained
 
 
-def _sayable(meta: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Part what JSON can say from what it cannot."""
-    kept: dict[str, Any] = {}
-    lost = []
-    for key, value in meta.items():
-        try:
-            kept[key] = json.loads(json.dumps(value))
-        except (TypeError, ValueError):
-            lost.append(f'meta.{key}')
-    return kept, lost
-
-
-def _library() -> Any:
-    try:
-        import safetensors
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("Files in the format safetensors need a package: pip install "
-                                  "'mmparts-engine[safetensors]'", name='safetensors') from error
-    return safetensors
+def _sayable(about: Any) -> dict[str, Any]:
+    """Give what a checkpoint says about itself; what JSON cannot say becomes a text."""
+    return {str(key): json.loads(json.dumps(value, default=str)) for key, value in dict(about or {}).items()}

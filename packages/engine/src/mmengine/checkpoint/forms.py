@@ -1,4 +1,4 @@
-"""Both forms of a checkpoint: one file, or a folder of shards, which only who needs it imports."""
+"""The forms of a checkpoint: one file, or a folder of shards, which only who needs it imports; safetensors."""
 from __future__ import annotations
 
 import os
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.checkpoint.files import MapLocation, check_checkpoint, read_checkpoint
+from mmengine.checkpoint.tensor_file import is_tensor_file, read_tensors
 
 
 def is_sharded(path: str | Path) -> bool:
@@ -17,7 +18,7 @@ def read_any(path: str | Path, map_location: MapLocation = None, *, trusted: boo
     """Read a checkpoint of either form, with nothing in it run as code; the tensors of shards come whole.
 
     Args:
-        path: A file, also on a storage backend, or a folder.
+        path: A file, also on a storage backend and also one of safetensors, or a folder.
         map_location: Where tensors go, as in `torch.load`; those of shards are on the CPU.
         trusted: Whether it may hold any object; reading it may then run any code.
 
@@ -29,6 +30,8 @@ def read_any(path: str | Path, map_location: MapLocation = None, *, trusted: boo
     if is_sharded(path):
         from mmengine.checkpoint.sharded import read_sharded
         return read_sharded(path, map_location, trusted=trusted)
+    if is_tensor_file(path):
+        return read_tensors(path, map_location)
     return read_checkpoint(path, map_location, trusted=trusted)
 
 

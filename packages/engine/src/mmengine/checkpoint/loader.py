@@ -12,6 +12,7 @@ from torch import nn
 from mmengine.checkpoint.files import BrokenCheckpointError, MapLocation, read_checkpoint
 from mmengine.checkpoint.forms import is_sharded, read_any
 from mmengine.checkpoint.state_dict import load_state_dict, rename_keys
+from mmengine.checkpoint.tensor_file import is_tensor_file
 from mmengine.dist import barrier, get_dist_info
 from mmengine.logging import print_log
 
@@ -76,7 +77,7 @@ class CheckpointLoader:
 
 def load_from_local(filename: str, map_location: MapLocation = None, *, trusted: bool = False) -> Any:
     """Load a checkpoint from a path, a file or a folder of shards; `~` is the home folder."""
-    if is_sharded(filename):
+    if is_sharded(filename) or is_tensor_file(filename):
         return read_any(filename, map_location, trusted=trusted)
     return read_checkpoint(filename, map_location, trusted=trusted, backend_args=dict(backend='local'))
 

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from mmengine.checkpoint.files import BrokenCheckpointError
+from mmengine.checkpoint.tensor_file import ABOUT
 
-#: The one entry of a safetensors file's metadata that is ours.
-SAFE_META = 'mmengine_meta'
 _LIMIT = 100 << 20  # bytes of a header; those of real files have a few MB
 
 
@@ -152,7 +151,7 @@ def _look_into_safetensors(file: IO[bytes], size: int) -> dict[str, Any]:
         raise BrokenCheckpointError(f'{file.name!r} is not whole: its header would have {length} bytes, of {size}')
     header = json.loads(file.read(length))
     notes = dict(header.pop('__metadata__', {}))
-    notes.update(json.loads(notes.pop(SAFE_META, '{}')))
+    notes.update(json.loads(notes.pop(ABOUT, '{}')))
     end = max((one['data_offsets'][1] for one in header.values()), default=0)
     if 8 + length + end != size:
         raise BrokenCheckpointError(f'{file.name!r} is not whole: its header tells of {8 + length + end} bytes, and it '

@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from torch.distributed import ProcessGroup, new_group
 from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.tensor import DTensor
 
+from mmengine.checkpoint.background import BackgroundWriter
 from mmengine.checkpoint.files import BrokenCheckpointError, MapLocation, read_checkpoint, write_checkpoint
 from mmengine.checkpoint.nests import mapped
 from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, is_main_process
@@ -41,30 +43,62 @@ def write_sharded(checkpoint: dict[str, Any], folder: str) -> None:
         folder: Local path, or one of a file system that all ranks see.
 
     Raises:
-        OSError: A file cannot be written; what was there under the name stays.
+        OSError: A file cannot be written, on any rank; what was there under the name stays.
     """
-    rest, tensors = _take_out(checkpoint)
+    _write_parts(*_take_out(checkpoint), folder, None)
+
+
+def _write_parts(rest: Any, tensors: dict[str, DTensor], folder: str, group: ProcessGroup | None) -> None:
     path = Path(folder)
     name = [f'.{path.name}.{secrets.token_hex(6)}.tmp']
-    broadcast_object_list(name)
+    broadcast_object_list(name, group=group)
     unfinished = path.with_name(name[0])
     try:
-        save(tensors, storage_writer=_Writer(unfinished / SHARDS, sync_files=True))
-        sums = _sums_of_own(unfinished)
-        _raise_everywhere(lambda: _finish(unfinished, path, rest, sums))
+        save(tensors, storage_writer=_Writer(unfinished / SHARDS, sync_files=True), process_group=group)
+        parts = _on_all(lambda: _sums_of_own(unfinished), group)
+        sums = {file: total for part in parts for file, total in part.items()}
+        _on_all(lambda: _finish(unfinished, path, rest, sums), group)
     except BaseException:
         if is_main_process():
             shutil.rmtree(unfinished, ignore_errors=True)
         raise
 
 
+class PartsWriter:
+    """Writes shards by the threads of `BackgroundWriter`, one on each rank, which talk in a group of their own.
+
+    All ranks make one at the same time.
+    """
+
+    def __init__(self) -> None:
+        self._group: ProcessGroup | None = None if _is_alone() else new_group(backend='gloo')
+
+    def write(self, background: BackgroundWriter, checkpoint: dict[str, Any], folder: str) -> None:
+        """Copy a checkpoint of shards, and have it written to a folder.
+
+        Raises:
+            Exception: What the last write raised, on any rank.
+        """
+        rest, tensors = _take_out(checkpoint)
+        parts = {name: tensor.to_local() for name, tensor in tensors.items()}
+        specs = {name: tensor._spec for name, tensor in tensors.items()}
+
+        def write(state: dict[str, Any], folder: str, _: Any) -> None:
+            # In the memory of the copy, which is that of the CPU, whatever the device of the mesh.
+            spread: Any = DTensor
+            copies = {name: spread(part, specs[name], requires_grad=False) for name, part in state['parts'].items()}
+            _write_parts(state['rest'], copies, folder, self._group)
+
+        background.write({'rest': rest if is_main_process() else None, 'parts': parts}, folder, write=write)
+
+
 def _is_alone() -> bool:
     return not (torch.distributed.is_available() and torch.distributed.is_initialized())
 
 
-def _take_out(checkpoint: dict[str, Any]) -> tuple[Any, dict[str, torch.Tensor]]:
+def _take_out(checkpoint: dict[str, Any]) -> tuple[Any, dict[str, DTensor]]:
     """Copy a state with names in place of its distributed tensors, and give these by name."""
-    tensors: dict[str, torch.Tensor] = {}
+    tensors: dict[str, DTensor] = {}
 
     def named(item: Any, name: str) -> Any:
         if not isinstance(item, DTensor):
@@ -76,9 +110,8 @@ def _take_out(checkpoint: dict[str, Any]) -> tuple[Any, dict[str, torch.Tensor]]
 
 
 def _sums_of_own(folder: Path) -> dict[str, list[int]]:
-    """Give size and CRC-32 of all files: each rank reads what it has written, while it still is in memory."""
-    own = {f'{SHARDS}/{file.name}': _sum_of(file) for file in (folder / SHARDS).glob(f'__{get_rank()}_*.distcp')}
-    return {name: sums for part in all_gather_object(own) for name, sums in part.items()}
+    """Give size and CRC-32 of what this rank has written, which still is in memory."""
+    return {f'{SHARDS}/{file.name}': _sum_of(file) for file in (folder / SHARDS).glob(f'__{get_rank()}_*.distcp')}
 
 
 def _finish(unfinished: Path, path: Path, rest: Any, sums: dict[str, list[int]]) -> None:
@@ -101,16 +134,19 @@ def _finish(unfinished: Path, path: Path, rest: Any, sums: dict[str, list[int]])
         former.unlink()
 
 
-def _raise_everywhere(action: Callable[[], None]) -> None:
-    """Do something, of which rank 0 does most, and let all ranks know if it failed there."""
-    failure: list[Any] = [None]
+def _on_all(action: Callable[[], Any], group: ProcessGroup | None) -> list[Any]:
+    """Do something on all ranks, and give what it gave on each; what it raises on one is raised on all."""
+    done: Any = None
+    failed: OSError | None = None
     try:
-        action()
+        done = action()
     except OSError as error:
-        failure = [error]
-    broadcast_object_list(failure)
-    if failure[0] is not None:
-        raise failure[0]
+        failed = error
+    answers = all_gather_object((done, failed), group)
+    for _, failure in answers:
+        if failure is not None:
+            raise failure
+    return [answer for answer, _ in answers]
 
 
 def _sum_of(file: Path) -> list[int]:

@@ -8,6 +8,7 @@ from mmengine.hooks.hook import Hook as Hook
 from mmengine.hooks.iter_timer_hook import IterTimerHook as IterTimerHook
 from mmengine.hooks.logger_hook import LoggerHook as LoggerHook
 from mmengine.hooks.memory_hook import MemoryProfilerHook as MemoryProfilerHook
+from mmengine.hooks.micro_batch_hook import MicroBatchHook as MicroBatchHook
 from mmengine.hooks.naive_visualization_hook import NaiveVisualizationHook as NaiveVisualizationHook
 from mmengine.hooks.nonfinite_loss_hook import NonFiniteLossError as NonFiniteLossError
 from mmengine.hooks.nonfinite_loss_hook import NonFiniteLossHook as NonFiniteLossHook

@@ -60,10 +60,11 @@ class CheckpointSaver(Hook):
 
     def _open(self, runner: Any, folder: CheckpointFolder) -> None:
         """Begin to save to a folder."""
-        self._folder = folder
+        self._folder, self._background = folder, None
         if is_main_process():
             folder.sweep()
-            self._background = BackgroundWriter(write_checkpoint) if self.async_save else None
+        if self.async_save and (is_main_process() or runner.strategy.collective_state):
+            self._background = BackgroundWriter(write_checkpoint)
         runner.strategy.background = self._background
 
     def _open_folder(self) -> CheckpointFolder:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mmengine.checkpoint.state_dict import load_state_dict, weights_to_cpu
+from mmengine.checkpoint.state_dict import load_state_dict
 from mmengine.checkpoint.wrappers import unwrap
 from mmengine.hooks.hook import DATA_BATCH as DATA_BATCH
 from mmengine.hooks.hook import Hook
@@ -93,23 +93,23 @@ class EMAHook(Hook):
 
     def before_val_epoch(self, runner: Any) -> None:
         """Validate the averaged weights."""
-        self._swap_ema_parameters()
+        self._swap_ema_parameters(runner)
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Go on to train the others."""
-        self._swap_ema_parameters()
+        self._swap_ema_parameters(runner)
 
     def before_test_epoch(self, runner: Any) -> None:
         """Test the averaged weights."""
-        self._swap_ema_parameters()
+        self._swap_ema_parameters(runner)
 
     def after_test_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Put the others back."""
-        self._swap_ema_parameters()
+        self._swap_ema_parameters(runner)
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Save the average as what is loaded by default."""
-        checkpoint['ema_state_dict'] = weights_to_cpu(self.ema_model.state_dict())
+        checkpoint['ema_state_dict'] = runner.strategy.state_of(self.ema_model)
         if not self._is_swapped:  # a validation that fails is saved from within
             self._swap_ema_state_dict(checkpoint)
 
@@ -118,16 +118,19 @@ class EMAHook(Hook):
         resumes = bool(getattr(runner, '_resume', False))
         if 'ema_state_dict' in checkpoint and resumes:
             self._swap_ema_state_dict(checkpoint)
-            self.ema_model.load_state_dict(checkpoint['ema_state_dict'], strict=self.strict_load)
+            averaged = runner.strategy.placed(checkpoint['ema_state_dict'], self.ema_model)
+            self.ema_model.load_state_dict(averaged, strict=self.strict_load)
             return
         if resumes:
             print_log('There is no `ema_state_dict` in the checkpoint to resume from: the average begins with a copy '
                       'of its `state_dict`', logger='current', level=logging.WARNING)
-        weights = checkpoint.get('state_dict', checkpoint)
-        load_state_dict(self.ema_model.module, copy.copy(weights), strict=self.strict_load)
+        weights = copy.copy(checkpoint.get('state_dict', checkpoint))
+        load_state_dict(self.ema_model.module, runner.strategy.placed(weights, self.ema_model.module),
+                        strict=self.strict_load)
 
-    def _swap_ema_parameters(self) -> None:
+    def _swap_ema_parameters(self, runner: Any) -> None:
         """Exchange the averaged weights and those in training."""
+        runner.strategy.settle(self.src_model)
         self._is_swapped = not self._is_swapped
         with torch.no_grad():
             for average, source in zip(self._averaged(self.ema_model.module), self._averaged(self.src_model),
