@@ -166,8 +166,9 @@ def test_losses_are_not_read_between_lines(make_runner: Make) -> None:
 
 @pytest.mark.parametrize(('name', 'peak'), [
     ('NVIDIA A100-SXM4-80GB', 312e12), ('NVIDIA H100 80GB HBM3', 989.5e12), ('NVIDIA H100 PCIe', 756.5e12),
-    ('NVIDIA H100 NVL', 835.5e12), ('NVIDIA H200', 989.5e12), ('NVIDIA GH200 480GB', 989.5e12), ('NVIDIA B200', 2250e12),
-    ('NVIDIA GB200', 2500e12), ('Tesla V100-SXM2-32GB', 125e12), ('Tesla V100-PCIE-16GB', 112e12), ('Tesla T4', 65e12),
+    ('NVIDIA H100 NVL', 835.5e12), ('NVIDIA H200', 989.5e12), ('NVIDIA GH200 480GB', 989.5e12),
+    ('NVIDIA B200', 2250e12), ('NVIDIA GB200', 2500e12), ('Tesla V100-SXM2-32GB', 125e12),
+    ('Tesla V100-PCIE-16GB', 112e12), ('Tesla T4', 65e12),
     ('NVIDIA L4', 121e12), ('NVIDIA L40S', 362.05e12), ('NVIDIA L40', 181.05e12), ('NVIDIA A10', 125e12),
     ('NVIDIA A10G', None), ('NVIDIA A40', 149.7e12), ('NVIDIA A100-SXM4-40GB MIG 1g.5gb', None),
     ('NVIDIA RTX A6000', 154.8e12), ('NVIDIA GeForce RTX 4090', 165.2e12), ('NVIDIA GeForce RTX 4090 Laptop GPU', None),

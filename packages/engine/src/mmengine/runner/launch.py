@@ -25,6 +25,8 @@ from mmengine.runner.launch_options import Launch
 
 #: Variable with the folder in which the ranks of a node leave notes for their agent and for each other.
 NOTES = 'MMENGINE_LAUNCH_NOTES'
+#: Name of the note in which the first rank to fail of those that were started together has its number.
+FAILED = 'failed'
 #: Variable with what `saved_state` gave when the launch began.
 FOUND = 'MMENGINE_LAUNCH_FOUND'
 #: Variable with the process of the agent, if ranks may tell it that they ended because of a signal (`ENDED`).
@@ -74,7 +76,7 @@ def launch_ranks(launch: Launch, command: str, arguments: dict[str, Any], work_d
         except ChildFailedError as failed:
             click.echo(_how_it_failed(failed, Path(notes)), err=True)
             return 1
-        except (ModuleNotFoundError, RendezvousError) as error:
+        except (ImportError, RendezvousError) as error:
             raise Refused(f'The nodes could not meet with --rdzv-backend {launch.rdzv_backend} --rdzv-endpoint '
                           f'{launch.rdzv_endpoint}: {type(error).__name__}: {error}') from error
     return 0
@@ -92,10 +94,13 @@ def _config(launch: Launch, notes: str) -> LaunchConfig:
         os.environ[AGENT] = str(os.getpid())
     if launch.rdzv_backend == 'static':
         options['rdzv_configs'] = {'rank': launch.node_rank}
+    else:  # PyTorch 2.13 gives restarted ranks the store of those before, who then look for each other in vain
+        os.environ['TORCH_DISABLE_SHARE_RDZV_TCP_STORE'] = '1'
     return LaunchConfig(
         min_nodes=launch.nnodes, max_nodes=launch.nnodes, nproc_per_node=launch.nproc,
         run_id=launch.rdzv_id or f'mmengine_{os.getpid()}', role='rank', rdzv_backend=launch.rdzv_backend,
         rdzv_endpoint=launch.rdzv_endpoint, max_restarts=launch.max_restarts,
+        local_addr=launch.local_addr or ('127.0.0.1' if launch.nnodes == 1 else None),
         logs_specs=DefaultLogsSpecs(log_dir=notes), **options)
 
 
@@ -150,7 +155,7 @@ def _how_it_failed(failed: ChildFailedError, notes: Path) -> str:
     """Say which rank failed first; its traceback is printed already, by itself."""
     killed = {rank: failure for rank, failure in failed.failures.items()
               if failure.exitcode < 0 and -failure.exitcode != signal.SIGTERM}
-    said = sorted(notes.glob('failed-*'), key=lambda note: note.stat().st_mtime_ns)
+    said = sorted(notes.rglob(FAILED), key=lambda note: note.stat().st_mtime_ns)
     first = int(said[-1].read_text() or -1) if said else -1
     if killed:
         rank, failure = min(killed.items(), key=lambda item: item[1].timestamp)

@@ -13,7 +13,7 @@ from mmengine.device import get_device
 from mmengine.utils.suggest import did_you_mean
 
 _F = TypeVar('_F', bound=Callable[..., Any])
-_NEED_NPROC = ('nnodes', 'node_rank', 'rdzv_backend', 'rdzv_endpoint', 'rdzv_id', 'max_restarts')
+_NEED_NPROC = ('nnodes', 'node_rank', 'rdzv_backend', 'rdzv_endpoint', 'rdzv_id', 'local_addr', 'max_restarts')
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Launch:
         rdzv_backend: How the nodes find each other.
         rdzv_endpoint: Where they do.
         rdzv_id: Name that all nodes of one run share; None for one that is drawn.
+        local_addr: Address of this node for the others; None for its name.
         max_restarts: How often the ranks are started again after one of them was lost.
     """
 
@@ -36,6 +37,7 @@ class Launch:
     rdzv_backend: str = 'c10d'
     rdzv_endpoint: str = 'localhost:0'
     rdzv_id: str | None = None
+    local_addr: str | None = None
     max_restarts: int = 0
 
 
@@ -44,6 +46,8 @@ def launch_options(command: _F) -> _F:
     for option in (
         click.option('--max-restarts', type=click.IntRange(0), metavar='N', help='Start all ranks again when one is '
                      'lost, from the last checkpoint of this launch; at most N times.'),
+        click.option('--local-addr', metavar='HOST', help='Address of this node for the others, where its name does '
+                     'not lead to it.'),
         click.option('--rdzv-id', metavar='NAME', help='Name of the run, the same on all nodes.'),
         click.option('--rdzv-endpoint', metavar='HOST:PORT', help='Where the nodes meet: the same on all of them, a '
                      'free port of one of them.'),
@@ -125,6 +129,8 @@ def _check_rendezvous(launch: Launch, given: dict[str, Any]) -> None:
     if name not in known:
         raise Refused(f'--rdzv-backend: there is no rendezvous {name!r}.{did_you_mean(name, known)} There are '
                       f'{", ".join(known)}')
+    if name == 'static' and launch.max_restarts:
+        raise Refused('--max-restarts needs nodes that can meet again: --rdzv-backend c10d')
     if 'node_rank' in given and name != 'static':
         raise Refused(f'--node-rank is for --rdzv-backend static; with {name} the nodes are numbered as they come')
     if name == 'static' and launch.node_rank >= launch.nnodes:

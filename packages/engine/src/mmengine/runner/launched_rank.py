@@ -19,17 +19,17 @@ from torch.distributed.elastic.multiprocessing.errors import record
 from mmengine.config import Config
 from mmengine.dist import all_gather_object, init_dist
 from mmengine.runner.commands import JOBS
-from mmengine.runner.launch import AGENT, ENDED, FOUND, NOTES, saved_state
+from mmengine.runner.launch import AGENT, ENDED, FAILED, FOUND, NOTES, saved_state
 
 
 def main(command: str, arguments: str) -> int:
     """Run the command in this rank, and give its exit code."""
-    notes = Path(os.environ[NOTES])
-    (notes / f'process-{os.environ["LOCAL_RANK"]}').write_text(str(os.getpid()), encoding='utf-8')
+    note = Path(os.environ[NOTES], f'process-{os.environ["LOCAL_RANK"]}')
+    note.write_text(str(os.getpid()), encoding='utf-8')
     try:
         record(_run)(command, json.loads(arguments))
     except click.ClickException as error:
-        if _is_first_to_fail(notes):
+        if _is_first_to_fail():
             error.show()
         return error.exit_code
     except KeyboardInterrupt:
@@ -40,7 +40,7 @@ def main(command: str, arguments: str) -> int:
             _tell_the_agent()
         raise
     except Exception as error:
-        _print(error, _is_first_to_fail(notes))
+        _print(error, _is_first_to_fail())
         return 1
     return 0
 
@@ -63,11 +63,11 @@ def _go_on(cfg: Config) -> None:
     has_saved = _agree(saved_state(cfg.work_dir) != os.environ[FOUND], cfg)
     if has_saved:
         cfg.load_from, cfg.resume = None, True
-    if restarts and os.environ['RANK'] == '0':
+    if (restarts or has_saved) and os.environ['RANK'] == '0':
         place = 'goes on from the last checkpoint' if has_saved else \
             'starts from the beginning, for no checkpoint was saved since the launch'
-        print(f'Restart {restarts} of {os.environ["TORCHELASTIC_MAX_RESTARTS"]}: the training {place}',
-              file=sys.stderr, flush=True)
+        which = f' {restarts} of {os.environ["TORCHELASTIC_MAX_RESTARTS"]}' if restarts else ' because of another node'
+        print(f'Restart{which}: the training {place}', file=sys.stderr, flush=True)
 
 
 def _agree(has_saved: bool, cfg: Config) -> bool:
@@ -78,14 +78,15 @@ def _agree(has_saved: bool, cfg: Config) -> bool:
     return any(all_gather_object(has_saved))
 
 
-def _is_first_to_fail(notes: Path) -> bool:
-    attempt = os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')
+def _is_first_to_fail() -> bool:
+    # The agent makes this folder anew for each start; the count of restarts is not the same on all nodes.
+    folder = Path(os.environ['TORCHELASTIC_ERROR_FILE']).parents[1]
     try:
-        with open(notes / f'failed-{attempt}', 'x', encoding='utf-8') as note:
+        with open(folder / FAILED, 'x', encoding='utf-8') as note:
             note.write(os.environ['RANK'])
     except FileExistsError:
         return False
-    except FileNotFoundError:  # the agent is gone, and its folder
+    except FileNotFoundError:  # the agent is gone, and its folders
         return True
     return True
 
