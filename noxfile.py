@@ -384,3 +384,10 @@ def support(session: nox.Session) -> None:
     """Write SUPPORT.md: which Pythons and libraries the last sessions ran with."""
     session.install('packaging', 'tomli; python_version < "3.11"')
     session.run('python', str(TOOLS / 'support.py'), str(REPORTS), str(ROOT / 'SUPPORT.md'))
+
+
+@nox.session(venv_backend='none', requires=['everything'])
+def launch(session: nox.Session) -> None:
+    """Ranks that `mmengine train --nproc` starts, on two nodes, through errors, losses and signals: ten minutes."""
+    session.env.update(MMENGINE_TEST_LAUNCH='1', OMP_NUM_THREADS='1')
+    _pytest(session, PARTS['engine'].tests / 'test_commands_launch.py', program=_of_everything(session, 'pytest'))
