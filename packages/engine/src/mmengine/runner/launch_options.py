@@ -129,17 +129,22 @@ def _check_rendezvous(launch: Launch, given: dict[str, Any]) -> None:
     if name not in known:
         raise Refused(f'--rdzv-backend: there is no rendezvous {name!r}.{did_you_mean(name, known)} There are '
                       f'{", ".join(known)}')
-    if name == 'static' and launch.max_restarts:
-        raise Refused('--max-restarts needs nodes that can meet again: --rdzv-backend c10d')
     if 'node_rank' in given and name != 'static':
         raise Refused(f'--node-rank is for --rdzv-backend static; with {name} the nodes are numbered as they come')
-    if name == 'static' and launch.node_rank >= launch.nnodes:
-        raise Refused(f'--node-rank {launch.node_rank}: the nodes are numbered from 0 to {launch.nnodes - 1} with '
-                      f'--nnodes {launch.nnodes}')
     if 'rdzv_endpoint' not in given and (launch.nnodes > 1 or name != 'c10d'):
-        raise Refused(f'--rdzv-endpoint is missing: HOST:PORT where the nodes meet, the same on all {launch.nnodes}')
-    if name == 'static' and not launch.rdzv_endpoint.rpartition(':')[2].isdigit():
-        raise Refused(f'--rdzv-endpoint {launch.rdzv_endpoint}: the static rendezvous needs HOST:PORT')
-    if launch.nnodes > 1 and launch.rdzv_id is None and name != 'static':
+        raise Refused('--rdzv-endpoint is missing: HOST:PORT where the nodes meet, the same on all of them')
+    if name == 'static':
+        _check_static(launch)
+    elif launch.nnodes > 1 and launch.rdzv_id is None:
         raise Refused('--rdzv-id is missing: a name of this run, the same on all nodes, for example the number of the '
                       'job')
+
+
+def _check_static(launch: Launch) -> None:
+    if launch.max_restarts:
+        raise Refused('--max-restarts needs nodes that can meet again: --rdzv-backend c10d')
+    if launch.node_rank >= launch.nnodes:
+        raise Refused(f'--node-rank {launch.node_rank}: the nodes are numbered from 0 to {launch.nnodes - 1} with '
+                      f'--nnodes {launch.nnodes}')
+    if not launch.rdzv_endpoint.rpartition(':')[2].isdigit():
+        raise Refused(f'--rdzv-endpoint {launch.rdzv_endpoint}: the static rendezvous needs HOST:PORT')
