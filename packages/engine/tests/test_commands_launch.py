@@ -144,6 +144,13 @@ def test_a_signal_saves_and_ends(folder: Path, kind: str, status: int) -> None:
     assert len(list(Path('ended').glob('iter_*.pth'))) == 1
 
 
+@pytest.mark.parametrize(('kind', 'status'), [('SIGTERM', 143), ('SIGINT', 130)])
+def test_a_signal_without_ranks(folder: Path, kind: str, status: int) -> None:
+    config = trouble(folder, f"kind='{kind}', at=6, attempt=0, rank=0")
+    call('train', config, '--work-dir', 'ended', status=status)
+    assert Path('ended/iter_6.pth').exists()
+
+
 @only_all
 def test_a_signal_on_one_node_ends_both(folder: Path) -> None:
     config = trouble(folder, "kind='SIGUSR1', at=6, attempt=0, rank=0")
