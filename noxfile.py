@@ -391,3 +391,10 @@ def private_use(session: nox.Session) -> None:
     """The digits example on a device that PyTorch does not know, which g++ builds in about a minute."""
     session.run(_of_everything(session, 'python'), '-m', 'pip', 'install', '-q', 'ninja', external=True)
     _pytest(session, ROOT / 'tests' / 'private_use', program=_of_everything(session, 'pytest'))
+
+
+@nox.session(venv_backend='none', requires=['everything'])
+def launch(session: nox.Session) -> None:
+    """Ranks that `mmengine train --nproc` starts, on two nodes, through errors, losses and signals: ten minutes."""
+    session.env.update(MMENGINE_TEST_LAUNCH='1', OMP_NUM_THREADS='1')
+    _pytest(session, PARTS['engine'].tests / 'test_commands_launch.py', program=_of_everything(session, 'pytest'))

@@ -10,7 +10,6 @@ import torch
 
 from mmengine import device, dist
 from mmengine.dist.init import _timedelta, choose_backend
-from mmengine.dist.launchers import first_host, launcher_environment
 
 CPU = torch.device('cpu')
 Pair = namedtuple('Pair', 'a b')
@@ -141,46 +140,6 @@ def test_cast_data_device_errors():
         dist.cast_data_device([tensor], CPU, (tensor, ))
     with pytest.raises(TypeError, match='out should not be a set'):
         dist.cast_data_device({tensor}, CPU, {tensor})
-
-
-@pytest.mark.parametrize(('variables', 'launcher'), [
-    ({'WORLD_SIZE': '2'}, 'pytorch'),
-    ({'SLURM_NTASKS': '2'}, 'slurm'),
-    ({'OMPI_COMM_WORLD_LOCAL_RANK': '0'}, 'mpi'),
-    ({}, 'none'),
-])
-def test_infer_launcher(monkeypatch, variables, launcher):
-    for name in ('WORLD_SIZE', 'SLURM_NTASKS', 'OMPI_COMM_WORLD_LOCAL_RANK'):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert dist.infer_launcher() == launcher
-
-
-@pytest.mark.parametrize(('nodes', 'first'), [
-    ('gpu1', 'gpu1'),
-    ('gpu1,gpu2', 'gpu1'),
-    ('gpu[07-09,12],login1', 'gpu07'),
-    ('gpu[3,5]-ib', 'gpu3-ib'),
-    ('rack[1-2]n[10-20]', 'rack1n10'),
-])
-def test_first_host(nodes, first):
-    assert first_host(nodes) == first
-
-
-def test_launcher_environment(monkeypatch):
-    for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT', 'SLURM_STEP_NODELIST'):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(RuntimeError, match=r"variable RANK is not set, which launcher='pytorch' needs: .*torchrun"):
-        launcher_environment('pytorch')
-    with pytest.raises(RuntimeError, match='OMPI_COMM_WORLD_RANK'):
-        launcher_environment('mpi')
-    with pytest.raises(RuntimeError, match='SLURM_NODELIST'):
-        launcher_environment('slurm')
-    for name, value in {'PROCID': '5', 'NTASKS': '8', 'LOCALID': '1', 'NODELIST': 'a[1-2]'}.items():
-        monkeypatch.setenv(f'SLURM_{name}', value)
-    assert launcher_environment('slurm', port=1234) == {
-        'RANK': '5', 'WORLD_SIZE': '8', 'LOCAL_RANK': '1', 'MASTER_ADDR': 'a1', 'MASTER_PORT': '1234'}
 
 
 def test_init_dist_arguments():

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 
 
@@ -15,6 +16,9 @@ def test_two_ranks(tmp_path: Path, on_ranks: Callable[..., list[str]]) -> None:
     first, second = (torch.load(tmp_path / f'{rank}.pth', weights_only=True) for rank in (0, 1))
     assert first['epoch'] == second['epoch'] == 2
     assert first['best'] == second['best']
+    for rates in (first['rates'], second['rates']):  # of both ranks, on the clock of each
+        assert rates['tokens_per_sec'] == pytest.approx(1.5 * rates['samples_per_sec'])
+        assert rates['mfu'] == pytest.approx(rates['tokens_per_sec'] * 30 / 2e6)
     for part in ('buffers', 'average'):
         assert first[part].keys() == second[part].keys()
     for name, value in first['buffers'].items():

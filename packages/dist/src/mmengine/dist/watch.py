@@ -238,7 +238,9 @@ def start_watch(timeout: timedelta | None) -> None:
     try:  # a connection of its own: that of the group may be waiting in an operation
         store = stores.TCPStore(os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT']), is_master=False,
                                     timeout=_STORE_TIMEOUT, wait_for_workers=False)
-        attempt = os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')
+        # Only a store of torchrun's own outlives ranks; the nodes do not count their restarts alike.
+        is_kept = os.environ.get('TORCHELASTIC_USE_AGENT_STORE') == 'True'
+        attempt = os.environ.get('TORCHELASTIC_RESTART_COUNT', '0') if is_kept else '0'
         _current = Watch(stores.PrefixStore(f'mmengine.dist.watch/{attempt}', store), group.rank(), group.size(),
                          seconds, group, limit=timeout)
         _current.start()

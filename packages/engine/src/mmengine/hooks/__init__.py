@@ -21,3 +21,4 @@ from mmengine.hooks.sampler_seed_hook import DistSamplerSeedHook as DistSamplerS
 from mmengine.hooks.sync_buffer_hook import SyncBuffersHook as SyncBuffersHook
 from mmengine.hooks.test_time_aug_hook import PrepareTTAHook as PrepareTTAHook
 from mmengine.hooks.test_time_aug_hook import build_runner_with_tta as build_runner_with_tta
+from mmengine.hooks.throughput_hook import ThroughputHook as ThroughputHook

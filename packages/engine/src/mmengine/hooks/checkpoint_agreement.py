@@ -110,7 +110,7 @@ def connect(name: str, rank: int, world_size: int, on_request: Callable[[int], N
     """Give the agreement of the ranks of a training; None where they did not meet through the environment.
 
     Args:
-        name: A name that no other training of these ranks has.
+        name: A name that no other training of these ranks has, nor one before they were started again.
         rank: Rank of this process.
         world_size: Number of ranks.
         on_request: See `StopAgreement`.
@@ -121,5 +121,4 @@ def connect(name: str, rank: int, world_size: int, on_request: Callable[[int], N
                                 timeout=timedelta(seconds=10), wait_for_workers=False)
     except (RuntimeError, KeyError, ValueError):
         return None
-    attempt = os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')
-    return StopAgreement(stores.PrefixStore(f'mmengine.stop/{attempt}/{name}', store), rank, world_size, on_request)
+    return StopAgreement(stores.PrefixStore(f'mmengine.stop/{name}', store), rank, world_size, on_request)

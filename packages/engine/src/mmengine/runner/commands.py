@@ -2,15 +2,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 
 from mmengine.config import Config
 from mmengine.config.commands import Refused, allow_new_keys, cfg_options, config_errors, option_pair
+from mmengine.dist import infer_launcher
 from mmengine.registry import RUNNERS
+from mmengine.runner.launch_options import launch_options, take_launch
 
 _F = TypeVar('_F', bound=Callable[..., Any])
 _LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
@@ -19,7 +23,9 @@ _LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 def _common(command: _F) -> _F:
     """Add what all of them take."""
     for option in (
-        click.option('--launcher', type=click.Choice(_LAUNCHERS), help='What starts the ranks of a distributed run.'),
+        click.option('--launcher', type=click.Choice(_LAUNCHERS), help='What started this rank of a distributed run; '
+                     'torchrun, mpirun and srun are noticed without it.'),
+        launch_options,
         click.option('--work-dir', type=click.Path(file_okay=False), help='Folder of the run; by default that of the '
                      'config, or work_dirs/NAME_OF_THE_CONFIG.'),
         allow_new_keys,
@@ -44,7 +50,17 @@ def _read(config: str, options: Iterable[str], allow_new: bool, work_dir: str | 
         cfg.work_dir = os.path.join('work_dirs', os.path.splitext(os.path.basename(config))[0])
     if launcher is not None:
         cfg.launcher = launcher
+    elif cfg.get('launcher') in (None, 'none') and _launcher_of_this_process() != 'none':
+        cfg.launcher = _launcher_of_this_process()
     return cfg
+
+
+def _launcher_of_this_process() -> str:
+    """Give what started this process as one of several; a shell in an allocation of Slurm is not one of several."""
+    found = infer_launcher()
+    if found == 'slurm' and int(os.environ.get('SLURM_STEP_NUM_TASKS', '1')) < 2:
+        return 'none'
+    return found
 
 
 def _runner(cfg: Config) -> Any:
@@ -52,17 +68,6 @@ def _runner(cfg: Config) -> Any:
         return RUNNERS.build(cfg)
     from mmengine.runner import Runner
     return Runner.from_cfg(cfg)
-
-
-def _train(cfg: Config, amp: bool, auto_scale_lr: bool) -> None:
-    if amp:
-        _use_amp(cfg)
-    if auto_scale_lr:
-        if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
-            raise Refused('--auto-scale-lr: the config does not say auto_scale_lr.base_batch_size, the batch size of '
-                           'all ranks that its learning rate is for')
-        cfg.auto_scale_lr.enable = True
-    _runner(cfg).train()
 
 
 def _use_amp(cfg: Config) -> None:
@@ -74,6 +79,91 @@ def _use_amp(cfg: Config) -> None:
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
+@dataclass(frozen=True)
+class Job:
+    """What a command does in a rank: it reads the config, with all that can be wrong in it, and then runs it.
+
+    Args:
+        prepare: Takes the arguments of the command, and gives the config.
+        run: Takes the config, and the arguments as well.
+    """
+
+    prepare: Callable[..., Config]
+    run: Callable[..., None]
+
+
+def _start(command: str, launcher: str | None, **arguments: Any) -> None:
+    launch = take_launch(arguments, launcher)
+    arguments['launcher'] = launcher
+    job = JOBS[command]
+    cfg = job.prepare(**arguments)
+    if launch is None:
+        try:
+            job.run(cfg, **arguments)
+        except KeyboardInterrupt as ended:
+            click.echo(str(ended) or 'Interrupted', err=True)
+            sys.exit(128 + signal.SIGINT)
+        return
+    from mmengine.runner.launch import launch_ranks
+    sys.exit(launch_ranks(launch, command, arguments, cfg.work_dir))
+
+
+def _prepare_train(config: str, options: Iterable[str], allow_new: bool, work_dir: str | None, launcher: str | None,
+                   amp: bool, auto_scale_lr: bool, resume: bool = False) -> Config:
+    cfg = _read(config, options, allow_new, work_dir, launcher)
+    if resume:
+        cfg.resume = True
+    if amp:
+        _use_amp(cfg)
+    if auto_scale_lr:
+        if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
+            raise Refused('--auto-scale-lr: the config does not say auto_scale_lr.base_batch_size, the batch size of '
+                           'all ranks that its learning rate is for')
+        cfg.auto_scale_lr.enable = True
+    return cfg
+
+
+def _prepare_resume(checkpoint: str | None, **arguments: Any) -> Config:
+    cfg = _prepare_train(**arguments, resume=True)
+    if checkpoint is not None:
+        cfg.load_from = checkpoint
+    elif not _has_checkpoint(cfg.work_dir):
+        raise Refused(f'There is no checkpoint in {cfg.work_dir}: give one with --from, or begin with mmengine train')
+    return cfg
+
+
+def _has_checkpoint(work_dir: str) -> bool:
+    from mmengine.checkpoint import find_latest_checkpoint
+    return find_latest_checkpoint(work_dir) is not None
+
+
+def _run_train(cfg: Config, **arguments: Any) -> None:
+    _runner(cfg).train()
+
+
+def _prepare_test(checkpoint: str, out: str | None, **arguments: Any) -> Config:
+    if out is not None and not out.endswith(('.pkl', '.pickle')):
+        raise click.BadParameter(f'{out!r} should end in .pkl', param_hint='--out')
+    cfg = _read(**arguments)
+    cfg.load_from = checkpoint
+    return cfg
+
+
+def _run_test(cfg: Config, out: str | None, **arguments: Any) -> None:
+    runner = _runner(cfg)
+    if out is not None:
+        from mmengine.evaluator import DumpResults
+        runner.test_evaluator.metrics.append(DumpResults(out_file_path=out))
+    runner.test()
+
+
+#: The commands that can run in several ranks, by name.
+JOBS = {
+    'train': Job(_prepare_train, _run_train),
+    'resume': Job(_prepare_resume, _run_train),
+    'test': Job(_prepare_test, _run_test),
+}
+
 _amp = click.option('--amp', is_flag=True, help='Train in mixed precision, with a dynamic scale of the loss.')
 _scale = click.option('--auto-scale-lr', is_flag=True, help='Scale the learning rate with the batch size.')
 
@@ -83,8 +173,7 @@ _scale = click.option('--auto-scale-lr', is_flag=True, help='Scale the learning 
 @_amp
 @_scale
 @click.option('--resume', is_flag=True, help='Go on from the newest whole checkpoint of the work_dir, if it has one.')
-def train(config: str, options: tuple[str, ...], allow_new: bool, work_dir: str | None, launcher: str | None, amp: bool,
-          auto_scale_lr: bool, resume: bool) -> None:
+def train(**arguments: Any) -> None:
     """Train a model from a config.
 
     Exit codes: 0 the training came to its end; 1 it failed; 2 the command or the config is wrong; 130 after Ctrl-C and
@@ -93,11 +182,9 @@ def train(config: str, options: tuple[str, ...], allow_new: bool, work_dir: str 
     \b
     Example:
         mmengine train configs/my_config.py -o train_cfg.max_epochs=3
+        mmengine train configs/my_config.py --nproc 8 --max-restarts 3
     """
-    cfg = _read(config, options, allow_new, work_dir, launcher)
-    if resume:
-        cfg.resume = True
-    _train(cfg, amp, auto_scale_lr)
+    _start('train', **arguments)
 
 
 @click.command()
@@ -106,46 +193,26 @@ def train(config: str, options: tuple[str, ...], allow_new: bool, work_dir: str 
 @_scale
 @click.option('--from', 'checkpoint', metavar='CHECKPOINT', help='The checkpoint; by default the newest whole one of '
               'the work_dir.')
-def resume(config: str, options: tuple[str, ...], allow_new: bool, work_dir: str | None, launcher: str | None,
-           amp: bool, auto_scale_lr: bool, checkpoint: str | None) -> None:
+def resume(**arguments: Any) -> None:
     """Go on with a training where it was broken off, bit for bit as if it had not been.
 
     \b
     Example:
         mmengine resume configs/my_config.py --from work_dirs/my_config/epoch_3.pth
     """
-    cfg = _read(config, options, allow_new, work_dir, launcher)
-    if checkpoint is not None:
-        cfg.load_from = checkpoint
-    elif not _has_checkpoint(cfg.work_dir):
-        raise Refused(f'There is no checkpoint in {cfg.work_dir}: give one with --from, or begin with mmengine train')
-    cfg.resume = True
-    _train(cfg, amp, auto_scale_lr)
-
-
-def _has_checkpoint(work_dir: str) -> bool:
-    from mmengine.checkpoint import find_latest_checkpoint
-    return find_latest_checkpoint(work_dir) is not None
+    _start('resume', **arguments)
 
 
 @click.command()
 @_common
 @click.argument('checkpoint')
 @click.option('--out', type=click.Path(dir_okay=False), help='Write the predictions of all samples to a .pkl file.')
-def test(config: str, checkpoint: str, options: tuple[str, ...], allow_new: bool, work_dir: str | None,
-         launcher: str | None, out: str | None) -> None:
+def test(**arguments: Any) -> None:
     """Test a model on the test data of a config.
 
     \b
     Example:
         mmengine test configs/my_config.py work_dirs/my_config/epoch_12.pth
+        mmengine test configs/my_config.py work_dirs/my_config/epoch_12.pth --nproc auto
     """
-    cfg = _read(config, options, allow_new, work_dir, launcher)
-    cfg.load_from = checkpoint
-    runner = _runner(cfg)
-    if out is not None:
-        from mmengine.evaluator import DumpResults
-        if not out.endswith(('.pkl', '.pickle')):
-            raise click.BadParameter(f'{out!r} should end in .pkl', param_hint='--out')
-        runner.test_evaluator.metrics.append(DumpResults(out_file_path=out))
-    runner.test()
+    _start('test', **arguments)

@@ -1,13 +1,13 @@
 """Losses of a validation or test, averaged over all samples of all ranks."""
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 
 from mmengine.checkpoint.wrappers import unwrap
+from mmengine.dataset.batch_size import batch_size_of as batch_size_of
 from mmengine.dist import all_gather_object
 from mmengine.dist.groups import results_group
 from mmengine.structures import BaseDataElement
@@ -97,31 +97,6 @@ def average_over_ranks(losses: Mapping[Place, LossAverages]) -> dict[Place, dict
                 of_set[name] = before[0] + value, before[1] + count
     return {place: {name: value / max(count, 1) for name, (value, count) in sums.items()}
             for place, sums in totals.items()}
-
-
-def batch_size_of(data_batch: Any) -> int:
-    """Count the samples of a batch, in any of the forms that collation gives it.
-
-    Args:
-        data_batch: A dict or sequence of fields, each a tensor of shape (N, ...) or a list of N values; or a list of
-            N samples, which are dicts or data elements.
-
-    Returns:
-        Number of samples, 1 where nothing tells it.
-    """
-    if isinstance(data_batch, (list, tuple)) and data_batch and not isinstance(data_batch[0],
-                                                                                (Mapping, BaseDataElement)):
-        return next((count for count in map(_length, data_batch) if count is not None), 1)
-    return _length(data_batch) or 1
-
-
-def _length(value: Any) -> int | None:
-    if isinstance(value, (torch.Tensor, np.ndarray)):
-        return len(value) if value.ndim else None
-    if isinstance(value, Mapping):
-        fields = ([value['inputs']] if 'inputs' in value else []) + list(value.values())
-        return next((count for count in map(_length, fields) if count is not None), None)
-    return len(value) if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) else None
 
 
 def _mean(name: str, value: Any) -> torch.Tensor:

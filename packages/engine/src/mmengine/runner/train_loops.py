@@ -15,6 +15,7 @@ from mmengine.runner.base_loop import BaseLoop
 from mmengine.runner.data_iterators import _InfiniteDataloaderIterator, batches_from
 from mmengine.runner.intervals import ValInterval
 from mmengine.runner.loader_state import load_order_state, order_state
+from mmengine.runner.rank_batches import check_batches
 from mmengine.runner.train_state import ResumePoint, TrainState
 
 
@@ -129,6 +130,7 @@ class EpochBasedTrainLoop(TrainLoop):
 
     def run(self) -> Any:
         """Train, and give the model."""
+        check_batches(self.runner.model, self.dataloader)
         self.runner.call_hook('before_train')
         start = self._take_start()
         start.restore_now()
