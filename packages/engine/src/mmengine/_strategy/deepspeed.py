@@ -136,8 +136,7 @@ class DeepSpeedStrategy(BaseStrategy):
         if not isinstance(built, DeepSpeedOptimWrapper):
             raise TypeError(f'DeepSpeedStrategy drives one optimizer, by a DeepSpeedOptimWrapper, but got '
                             f'{type(built).__name__}')
-        self._parameters = [[parameter for parameter in group['params'] if parameter.requires_grad]
-                            for group in built.optimizer.param_groups]
+        self._parameters = [list(group['params']) for group in built.optimizer.param_groups]
         engine, *_ = self._deepspeed.initialize(model=unwrap(wrapped), optimizer=built.optimizer, config=self.config,
                                                 dist_init_required=False)
         wrapped.use(engine)

@@ -38,7 +38,7 @@ def gathering(parameters: list[nn.Parameter], *, changed: bool = False) -> Abstr
     spread = [parameter for parameter in parameters if is_partitioned(parameter)]
     if not spread:
         return nullcontext()
-    zero = importlib.import_module('deepspeed.zero')
+    zero = importlib.import_module('deepspeed.runtime.zero')
     context: AbstractContextManager[Any] = zero.GatheredParameters(spread, modifier_rank=0 if changed else None)
     return context
 
@@ -113,10 +113,9 @@ def whole_optimizer(optimizer: Any, parameters: list[list[nn.Parameter]]) -> dic
     state: dict[int, dict[str, Any]] = {}
     for flat, group in _flat_groups(optimizer):
         held = optimizer.optimizer.state.get(flat, {})
-        for parameter in group:
-            if held:
-                state[numbers[parameter]] = {key: _whole_state(parameter, key, value, flat)
-                                             for key, value in held.items()}
+        _link(group, flat, held)
+        for parameter in group if held else ():
+            state[numbers[parameter]] = {key: _whole_state(parameter, key, value, flat) for key, value in held.items()}
     groups: list[dict[str, Any]] = []
     for settings, members in zip(optimizer.param_groups, parameters, strict=True):
         groups.append({**{key: value for key, value in settings.items() if key != 'params'},
@@ -124,6 +123,14 @@ def whole_optimizer(optimizer: Any, parameters: list[list[nn.Parameter]]) -> dic
     whole = {'state': dict(sorted(state.items())), 'param_groups': groups}
     scaler = _scaler_numbers(optimizer)
     return {**whole, 'loss_scaler': scaler} if scaler else whole
+
+
+def _link(group: list[nn.Parameter], flat: torch.Tensor, held: dict[str, Any]) -> None:
+    """Let parameters (ZeRO 1 and 2) know where their state is; DeepSpeed does so only for its first group."""
+    for parameter in group:
+        mapping = getattr(parameter, '_hp_mapping', None)
+        if mapping is not None:
+            mapping.set_optim_state_fragment(flat, held)
 
 
 def _all_of(parameters: list[list[nn.Parameter]]) -> list[nn.Parameter]:
@@ -160,11 +167,9 @@ def load_whole_optimizer(optimizer: Any, parameters: list[list[nn.Parameter]], s
             continue
         inner.state[flat] = {key: _empty_state(value, group, numbers, state, key, flat)
                              for key, value in saved.items()}
+        _link(group, flat, inner.state[flat])
         for parameter in group:
             own = state['state'].get(numbers[parameter], {})
-            mapping = getattr(parameter, '_hp_mapping', None)
-            if mapping is not None:
-                mapping.set_optim_state_fragment(flat, inner.state[flat])
             for key, value in own.items():
                 if isinstance(value, torch.Tensor) and value.shape == _shape(parameter) and value.dim():
                     _set_state(parameter, key, value)
