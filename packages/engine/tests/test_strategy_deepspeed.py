@@ -33,9 +33,9 @@ PLAIN = {'adam': 'adam', 'sum': 'sgd-accumulate', 'five': 'sgd-five', 'groups': 
 RUNS = {
     'z0': ('zero0-adam', 'adam'), 'z1': ('zero1-adam', 'adam'), 'z2': ('zero2-adam', 'adam'),
     'z3': ('zero3-adam', 'adam'), 'sum2': ('zero2-sgd-accumulate', 'sum'), 'sum3': ('zero3-sgd-accumulate', 'sum'),
-    'five1': ('zero1-sgd-five', 'five'), 'five3': ('zero3-sgd-five', 'five'), 'groups1': ('zero1-adam-groups', 'groups'),
-    'groups3': ('zero3-adam-groups', 'groups'), 'frozen2': ('zero2-adam-frozen', 'frozen'),
-    'frozen3': ('zero3-adam-frozen', 'frozen'),
+    'five1': ('zero1-sgd-five', 'five'), 'five3': ('zero3-sgd-five', 'five'),
+    'groups1': ('zero1-adam-groups', 'groups'), 'groups3': ('zero3-adam-groups', 'groups'),
+    'frozen2': ('zero2-adam-frozen', 'frozen'), 'frozen3': ('zero3-adam-frozen', 'frozen'),
 }
 HALF = {'half1': 'zero1-bf16-adam', 'half2': 'zero2-bf16-adam', 'half3': 'zero3-bf16-adam'}
 #: Runs that go on from the tenth iteration of another; five1 would be in the middle of a group there.
@@ -55,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, on_ranks: OnRanks) -> Path:
     pytest.importorskip('deepspeed', reason='deepspeed is not installed: nox -s deepspeed')
     path = tmp_path_factory.mktemp('deepspeed')
 
-    def others(ranks: int, *, plain_first: bool = True) -> list[str]:
+    def others(ranks: int) -> list[str]:
         chosen = [f'{name}={case}:{source}/iter_10.pth' for name, (number, case, source) in OTHERS.items()
                   if number == ranks]
         return sorted(chosen, key=lambda run: 'zero' in run)  # a process group, once there, stays
@@ -160,8 +160,8 @@ def test_the_config(tmp_path: Path) -> None:
     file.write_text('{"zero_optimization": {"stage": 1}, "gradient_clipping": "auto", "steps_per_print": 7}')
     config = engine_config(str(file), dict(zero_optimization=dict(stage=3), fp16=None, gradient_accumulation_steps=2))
     assert config == dict(
-        zero_optimization=dict(stage=3), steps_per_print=7, gradient_accumulation_steps=2, train_micro_batch_size_per_gpu=1,
-        zero_allow_untested_optimizer=True, zero_force_ds_cpu_optimizer=False)
+        zero_optimization=dict(stage=3), steps_per_print=7, gradient_accumulation_steps=2,
+        train_micro_batch_size_per_gpu=1, zero_allow_untested_optimizer=True, zero_force_ds_cpu_optimizer=False)
     assert 'train_micro_batch_size_per_gpu' not in engine_config(dict(train_batch_size=8), {})
     with pytest.raises(FileNotFoundError, match="config of DeepSpeedStrategy: there is no file 'nowhere.json'"):
         engine_config('nowhere.json', {})
@@ -206,13 +206,13 @@ def test_unknown_options(tmp_path: Path) -> None:
              "no option 'devise' in zero_optimization.offload_param. Did you mean 'device'")):
         with pytest.raises(ValueError, match=f'DeepSpeed {deepspeed.__version__}, which is installed, has {text}'):
             check_options(config, deepspeed)
-    known = ('train_batch_size', 'optimizer', 'scheduler', 'communication_data_type', 'prescale_gradients', 'fp16', 'bf16',
-             'gradient_predivide_factor', 'sparse_gradients', 'amp', 'gradient_clipping', 'zero_optimization', 'aio',
-             'zero_allow_untested_optimizer', 'steps_per_print', 'wall_clock_breakdown', 'dump_state', 'flops_profiler',
-             'autotuning', 'activation_checkpointing', 'sparse_attention', 'data_efficiency', 'curriculum_learning',
-             'tensorboard', 'wandb', 'csv_monitor', 'elasticity', 'comms_logger', 'compression_training', 'checkpoint',
+    known = ('train_batch_size', 'optimizer', 'scheduler', 'communication_data_type', 'prescale_gradients', 'fp16',
+             'bf16', 'gradient_predivide_factor', 'sparse_gradients', 'amp', 'gradient_clipping', 'zero_optimization',
+             'aio', 'zero_allow_untested_optimizer', 'steps_per_print', 'wall_clock_breakdown', 'dump_state',
+             'flops_profiler', 'autotuning', 'activation_checkpointing', 'data_efficiency', 'curriculum_learning',
+             'tensorboard', 'wandb', 'csv_monitor', 'comms_logger', 'checkpoint',
              'data_types', 'torch_autocast', 'tensor_parallel', 'memory_breakdown', 'zero_force_ds_cpu_optimizer')
-    check_options({name: 1 for name in known}, deepspeed)
+    check_options(dict.fromkeys(known, 1), deepspeed)
     strategy = DeepSpeedStrategy(work_dir=str(tmp_path), zero_optimization=dict(stage=2))
     with pytest.raises(RuntimeError, match="launcher='pytorch'"):
         strategy.wrap_model(nn.Linear(2, 2))
@@ -253,7 +253,7 @@ def test_a_model_without_an_engine() -> None:
     assert wrapped.val_step(data) == wrapped.test_step(data) == [torch.bfloat16, torch.float32]
     assert wrapped.model is wrapped.module is model
     assert wrapped.layer is model.layer
-    assert not wrapped.has_engine
+    assert not wrapped.is_driven
     assert len(list(wrapped.parameters())) == 2
     wrapper = DeepSpeedOptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
     with pytest.raises(ValueError, match='has no engine yet'):

@@ -1,4 +1,4 @@
-"""One rank of small runs through DeepSpeed: `deepspeed_on_ranks.py FOLDER NAME=CASE[:CHECKPOINT] ...`, as torchrun starts it.
+"""One rank of small runs through DeepSpeed: `FOLDER NAME=CASE[:CHECKPOINT] ...`, as torchrun starts it.
 
 The task is that of `fsdp_on_ranks.py`. A case is made of `zero0` to `zero3` and the words `sgd`, `accumulate`, `five`,
 `frozen`, `groups` and `bf16`; without a `zero` it runs on a single device, or through FSDP on several ranks.
@@ -40,8 +40,8 @@ def config_of(folder: str, case: str, load_from: str | None) -> dict[str, Any]:
         cfg.update(launcher='pytorch', env_cfg=dict(dist_cfg=dict(backend='gloo')))
         cfg['strategy'] = dict(
             type='DeepSpeedStrategy', zero_optimization=dict(stage=stage, stage3_param_persistence_threshold=8),
-            bf16=dict(enabled=True) if 'bf16' in words else None, inputs_to_half=['inputs'] if 'bf16' in words else None,
-            exclude_frozen_parameters='frozen' in words)
+            bf16=dict(enabled=True) if 'bf16' in words else None,
+            inputs_to_half=['inputs'] if 'bf16' in words else None, exclude_frozen_parameters='frozen' in words)
         cfg['optim_wrapper']['type'] = 'DeepSpeedOptimWrapper'
     return cfg
 

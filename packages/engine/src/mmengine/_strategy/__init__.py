@@ -18,7 +18,10 @@ _LATER = {'FSDPStrategy': 'fully_sharded', 'DeepSpeedStrategy': 'deepspeed', 'Co
 for _name, _module in _LATER.items():
     STRATEGIES.register_lazy(_name, f'mmengine._strategy.{_module}:{_name}')
 MODEL_WRAPPERS.register_lazy('MMDeepSpeedEngineWrapper', 'mmengine._strategy.deepspeed:MMDeepSpeedEngineWrapper')
+for _name in ('ColossalAIModelWrapper', 'CollosalAIModelWrapper'):  # the second as upstream spells it as well
+    MODEL_WRAPPERS.register_lazy(_name, 'mmengine._strategy.colossalai:ColossalAIModelWrapper')
 OPTIM_WRAPPERS.register_lazy('DeepSpeedOptimWrapper', 'mmengine._strategy.deepspeed:DeepSpeedOptimWrapper')
+OPTIM_WRAPPERS.register_lazy('ColossalAIOptimWrapper', 'mmengine._strategy.colossalai:ColossalAIOptimWrapper')
 
 
 def __getattr__(name: str) -> Any:

@@ -173,7 +173,7 @@ class DeepSpeedStrategy(BaseStrategy):
             super().load_model_state_dict(renamed, strict=strict, revise_keys=())
             # As precise as they were saved: the parameters themselves may be of 16 bits.
             values = {name: _as_loaded(parameter, renamed.get(name)) for name, parameter in parameters.items()}
-        if self.model.has_engine and is_spread(self.model.engine.optimizer):
+        if self.model.is_driven and is_spread(self.model.engine.optimizer):
             for name, parameter in parameters.items():
                 set_master(parameter, values[name])
 
@@ -200,9 +200,9 @@ class DeepSpeedStrategy(BaseStrategy):
     def _read(self, filename: str, map_location: MapLocation) -> dict[str, Any]:
         folder = Path(filename).expanduser()
         if any(folder.glob('*_model_states.pt')) or any(folder.glob('*/*_model_states.pt')):
-            raise ValueError(f"{filename} is a folder of DeepSpeed's own, which only as many ranks can read, as pickled "
-                             f'objects: turn it into one file of weights with its zero_to_fp32.py (python '
-                             f'{folder / "zero_to_fp32.py"} {folder} WEIGHTS) and give that as load_from')
+            raise ValueError(f"{filename} is a folder of DeepSpeed's own, of pickled objects that only as many ranks "
+                             f'can read: turn it into one file of weights with the script in it (python '
+                             f'{folder / "zero_to_fp32.py"} {folder} WEIGHTS), and give that as load_from')
         return super()._read(filename, 'cpu')  # where there is room for the whole of it
 
 

@@ -3,7 +3,9 @@ from __future__ import annotations
 
 import copy
 import importlib
+import inspect
 import os
+import re
 import sys
 from types import ModuleType
 from typing import Any
@@ -19,6 +21,7 @@ _SECTIONS = {
     'fp16': 'deepspeed.runtime.precision_config:DeepSpeedFP16Config',
     'bf16': 'deepspeed.runtime.precision_config:DeepSpeedBF16Config',
 }
+_QUOTED = re.compile(r'["\']([a-z][a-z0-9_]*)["\']')
 #: What configs for other trainers leave to be filled in.
 _AUTO = ('train_batch_size', 'train_micro_batch_size_per_gpu', 'gradient_accumulation_steps', 'gradient_clipping')
 
@@ -88,8 +91,8 @@ def check_options(config: dict[str, Any], deepspeed: ModuleType) -> None:
     Raises:
         ValueError: An option is unknown; the error names the nearest.
     """
+    known = _top_level(deepspeed)
     for name in config:
-        known = _top_level(deepspeed)
         if name not in known:
             raise ValueError(_unknown(deepspeed, f'option {name!r}', name, known))
     for path, model in _SECTIONS.items():
@@ -108,11 +111,17 @@ def _unknown(deepspeed: ModuleType, what: str, name: str, known: set[str]) -> st
 
 
 def _top_level(deepspeed: ModuleType) -> set[str]:
-    """List the words that DeepSpeed's own modules of constants and configs define, its options among them."""
-    prefix = f'{deepspeed.__name__}.'
-    return {value for name, module in list(sys.modules.items())
-            if name.startswith(prefix) and name.endswith(('constants', 'config'))
-            for key, value in vars(module).items() if key.isupper() and isinstance(value, str) and value}
+    """List the words that DeepSpeed's own modules of configs quote or name fields by, its options among them.
+
+    It has no list of them: each is asked for where it is used.
+    """
+    prefix, words = f'{deepspeed.__name__}.', set()
+    for name, module in list(sys.modules.items()):
+        if name.startswith(prefix) and name.endswith(('constants', 'config')):
+            words.update(_QUOTED.findall(inspect.getsource(module)))
+            for member in vars(module).values():
+                words.update(getattr(member, 'model_fields', ()) if isinstance(member, type) else ())
+    return words
 
 
 def _fields(model: str) -> set[str]:

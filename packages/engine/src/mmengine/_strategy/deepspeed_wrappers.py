@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch import nn
 
+from mmengine._strategy.driven_model import DrivenModel
 from mmengine.checkpoint.nests import mapped
 from mmengine.optim.optimizer.optimizer_wrapper import OptimWrapper
 from mmengine.registry import MODEL_WRAPPERS, OPTIM_WRAPPERS
@@ -111,7 +111,7 @@ class DeepSpeedOptimWrapper(OptimWrapper):
 
 
 @MODEL_WRAPPERS.register_module()
-class MMDeepSpeedEngineWrapper(nn.Module):
+class MMDeepSpeedEngineWrapper(DrivenModel):
     """A model with the steps of `BaseModel` that runs through a DeepSpeed engine, once it has one.
 
     Args:
@@ -120,29 +120,13 @@ class MMDeepSpeedEngineWrapper(nn.Module):
             others stay as they are.
     """
 
-    module: Any
-
     def __init__(self, *, model: Any, inputs_to_half: list[int | str] | None = None) -> None:
-        super().__init__()
-        self._inputs_to_half = inputs_to_half
-        self._engine: list[Any] = []  # in a list, so that the model is not a submodule twice
         engine_class = getattr(sys.modules.get('deepspeed'), 'DeepSpeedEngine', ())
-        self.module = model.module if isinstance(model, engine_class) else model
-        if self.module is not model:
+        is_engine = isinstance(model, engine_class)
+        super().__init__(model.module if is_engine else model)
+        self._inputs_to_half = inputs_to_half
+        if is_engine:
             self.use(model)
-
-    def use(self, engine: Any) -> None:
-        """Take the engine of the model; it runs through it from now on.
-
-        Args:
-            engine: The engine.
-        """
-        self._engine[:] = [engine]
-
-    @property
-    def has_engine(self) -> bool:
-        """Whether the model runs through an engine."""
-        return bool(self._engine)
 
     @property
     def engine(self) -> Any:
@@ -151,94 +135,18 @@ class MMDeepSpeedEngineWrapper(nn.Module):
         Raises:
             RuntimeError: There is none yet.
         """
-        if not self._engine:
+        if not self.is_driven:
             raise RuntimeError('the model has no DeepSpeed engine yet: it gets one with its optimizer')
-        return self._engine[0]
+        return self.driver
 
     @property
     def model(self) -> Any:
         """The engine, or the model itself where there is none."""
-        return self._engine[0] if self._engine else self.module
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            if name == 'module':
-                raise
-            return getattr(self.model, name)
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the model.
-
-        Args:
-            *args: Of the model.
-            **kwargs: Of the model.
-        """
-        return self.model(*args, **kwargs)
-
-    def train_step(self, data: dict[str, Any] | tuple[Any, ...] | list[Any],
-                   optim_wrapper: DeepSpeedOptimWrapper) -> dict[str, torch.Tensor]:
-        """Run one iteration of training: forward, backward, update.
-
-        Args:
-            data: A batch from the data loader.
-            optim_wrapper: What updates the parameters.
-
-        Returns:
-            Losses by name, detached, on the device of the model.
-        """
-        with optim_wrapper.optim_context(self):
-            losses = self._run_forward(self.module.data_preprocessor(data, True), mode='loss')
-        log_vars: dict[str, torch.Tensor]
-        loss, log_vars = self.module.parse_losses(losses)
-        optim_wrapper.update_params(loss)
-        return log_vars
-
-    def val_step(self, data: dict[str, Any] | tuple[Any, ...] | list[Any]) -> list[Any]:
-        """Predict a batch of validation data; with ZeRO 3 all ranks must take as many batches.
-
-        Args:
-            data: A batch from the data loader.
-
-        Returns:
-            The predictions of the model, one for each sample.
-        """
-        predictions: list[Any] = self._run_forward(self.module.data_preprocessor(data, False), mode='predict')
-        return predictions
-
-    def test_step(self, data: dict[str, Any] | tuple[Any, ...] | list[Any]) -> list[Any]:
-        """Predict a batch of test data; with ZeRO 3 all ranks must take as many batches.
-
-        Args:
-            data: A batch from the data loader.
-
-        Returns:
-            The predictions of the model, one for each sample.
-        """
-        return self.val_step(data)
-
-    def val_loss_step(self, data: dict[str, Any] | tuple[Any, ...] | list[Any]) -> dict[str, torch.Tensor]:
-        """Compute the losses of a batch of validation data.
-
-        Args:
-            data: A batch from the data loader.
-
-        Returns:
-            Losses by name, each of shape ().
-        """
-        losses = self._run_forward(self.module.data_preprocessor(data, False), mode='loss')
-        log_vars: dict[str, torch.Tensor] = self.module.parse_losses(losses)[1]
-        return log_vars
+        return self.driver
 
     def _run_forward(self, data: Any, mode: str) -> Any:
         """Call `forward`, through the engine."""
-        data = self._cast_inputs_half(data)
-        if isinstance(data, dict):
-            return self.model(**data, mode=mode)
-        if isinstance(data, (list, tuple)):
-            return self.model(*data, mode=mode)
-        raise TypeError(f'Output of `data_preprocessor` should be list, tuple or dict, but got {type(data)}')
+        return super()._run_forward(self._cast_inputs_half(data), mode)
 
     def _cast_inputs_half(self, inputs: Any) -> Any:
         """Cast the inputs that were named to the dtype of the weights."""
