@@ -1,8 +1,8 @@
 """One rank of small runs through ColossalAI: `FOLDER NAME=CASE[:CHECKPOINT] ...`, as torchrun starts it.
 
-No release of ColossalAI installs beside the torch that this project needs. Where none is installed in spite of that, the
-modules below stand in its place: they have the names and signatures of its release 0.5.0 that the strategy uses, and
-train with DistributedDataParallel.
+No release of ColossalAI is made for the torch that this project needs. Where none is installed in spite of that, these
+modules stand in its place: they have the names and signatures of its release 0.5.0 that the strategy uses, and train
+with DistributedDataParallel.
 """
 from __future__ import annotations
 

@@ -173,7 +173,8 @@ class DeepSpeedStrategy(BaseStrategy):
             super().load_model_state_dict(renamed, strict=strict, revise_keys=())
             # As precise as they were saved: the parameters themselves may be of 16 bits.
             values = {name: _as_loaded(parameter, renamed.get(name)) for name, parameter in parameters.items()}
-        if self.model.is_driven and is_spread(self.model.engine.optimizer):
+        wrapped: Any = self.model
+        if wrapped.is_driven and is_spread(wrapped.engine.optimizer):
             for name, parameter in parameters.items():
                 set_master(parameter, values[name])
 
