@@ -258,7 +258,9 @@ def test_a_model_without_an_engine() -> None:
     wrapper = DeepSpeedOptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
     with pytest.raises(ValueError, match='has no engine yet'):
         wrapper.update_params(torch.zeros(1))
-    with pytest.raises(RuntimeError, match='has no DeepSpeed engine yet'):
+    with pytest.raises(ValueError, match='has no engine yet'):
         wrapped.train_step(data, wrapper)
+    with pytest.raises(RuntimeError, match='has no DeepSpeed engine yet'):
+        wrapped.engine  # noqa: B018  # the mistake
     with pytest.raises(AttributeError, match='nothing'):
         wrapped.nothing  # noqa: B018  # the mistake
