@@ -47,6 +47,10 @@ PEERS = {  # others' work in environments of its own
     'upstream': ['mmengine==0.10.7', 'setuptools<81'],
     'peers': ['lightning', 'pytorch-ignite', 'accelerate'],
 }
+COLOSSALAI_NEEDS = [  # what its modules import, as far as that does not tie torch down
+    'packaging', 'tqdm', 'psutil', 'click', 'fabric', 'contexttimer', 'rpyc==6.0.0', 'huggingface_hub<1',
+    'tokenizers==0.21.1', 'safetensors', 'regex', 'einops', 'pydantic', 'sentencepiece', 'protobuf', 'requests',
+]
 PARTS = load_parts()
 
 
@@ -398,3 +402,29 @@ def launch(session: nox.Session) -> None:
     """Ranks that `mmengine train --nproc` starts, on two nodes, through errors, losses and signals: ten minutes."""
     session.env.update(MMENGINE_TEST_LAUNCH='1', OMP_NUM_THREADS='1')
     _pytest(session, PARTS['engine'].tests / 'test_commands_launch.py', program=_of_everything(session, 'pytest'))
+
+
+@nox.session(python=TORCH_PYTHON, requires=['build'])
+def deepspeed(session: nox.Session) -> None:
+    """Training through DeepSpeed on two and four CPU ranks beside one process; its operators are not compiled."""
+    _install(session, closure(PARTS, ['engine']), *PARTS['engine'].test_requires, 'setuptools<81', 'wheel',
+             'einops', 'hjson', 'msgpack', 'ninja', 'psutil', 'py-cpuinfo', 'pydantic>=2', 'tqdm')
+    session.run('python', '-m', 'pip', 'install', '-q', '--no-deps', '--no-build-isolation', 'deepspeed>=0.19',
+                env={'DS_BUILD_OPS': '0'})
+    session.env['DS_ACCELERATOR'] = 'cpu'
+    _pytest(session, PARTS['engine'].tests / 'test_strategy_deepspeed.py')
+
+
+@nox.session(python=TORCH_PYTHON, requires=['build'])
+def colossalai(session: nox.Session) -> None:
+    """Training through the released ColossalAI, put beside a torch that it does not ask for; without its kernels."""
+    _install(session, closure(PARTS, ['engine']), *PARTS['engine'].test_requires, *COLOSSALAI_NEEDS)
+    folder, site = Path(session.create_tmp()), Path(session.create_tmp(), 'site')
+    session.run('python', '-m', 'pip', 'install', '-q', '--no-deps', '--upgrade', '--target', str(site),
+                'peft==0.13.2', 'transformers==4.51.3', 'accelerate==1.6.0', 'galore_torch', 'diffusers==0.29.0',
+                'bitsandbytes')
+    session.run('python', '-m', 'pip', 'download', '-q', '--no-deps', '-d', str(folder), 'colossalai==0.5.0')
+    shutil.unpack_archive(folder / 'colossalai-0.5.0.tar.gz', folder)
+    release = folder / 'colossalai-0.5.0'
+    session.env.update(PYTHONPATH=os.pathsep.join([str(release), str(site)]), MMENGINE_COLOSSALAI=str(release))
+    _pytest(session, PARTS['engine'].tests / 'test_strategy_colossalai.py')
