@@ -2,7 +2,7 @@
 
     python train.py [FOLDER]
 
-The data are those of 569 examinations of breast tissue that scikit-learn carries: 30 measures each, benign or malignant.
+The data are 569 examinations of breast tissue that scikit-learn carries: 30 measures each, benign or malignant.
 """
 from __future__ import annotations
 
