@@ -1,4 +1,4 @@
-"""The experiment of `config.py` on digits in the pure Python style: types are imported, so editors find and check them."""
+"""The experiment of `config.py` on digits, in the pure Python style: types are imported, so editors find them."""
 from digits import Digits, PicturesToTensors, RandomShift
 from network import Accuracy, PredictionGridHook, SmallNet
 from torch.optim import AdamW
