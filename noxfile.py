@@ -148,9 +148,11 @@ def _test_requires(names: list[str]) -> list[str]:
     return sorted({requirement for name in names for requirement in PARTS[name].test_requires})
 
 
-def _demo_requires() -> list[str]:
-    lines = (DEMO / 'requirements.txt').read_text(encoding='utf-8').splitlines()
-    return [line for line in lines if line and not line.startswith('#')]
+def _demo_requires(*examples: str) -> list[str]:
+    """Give what some examples need beside the parts; without names, what any of them does."""
+    files = [DEMO.parent / name / 'requirements.txt' for name in examples] or DEMO.parent.glob('*/requirements.txt')
+    lines = {line for file in files for line in file.read_text(encoding='utf-8').splitlines()}
+    return sorted(line for line in lines if line and not line.startswith('#'))
 
 
 def _of_everything(session: nox.Session, program: str) -> str:
@@ -270,7 +272,7 @@ def dev(session: nox.Session) -> None:
 @nox.session(requires=['build'], venv_params=SEED)
 def demo(session: nox.Session) -> None:
     """Train a small network on handwritten digits; `nox -s demo -- dataset=fashion` on pieces of clothing."""
-    _install(session, list(PARTS), *_demo_requires())
+    _install(session, list(PARTS), *_demo_requires('digits'))
     session.run('python', str(DEMO / 'demo.py'), *session.posargs)
 
 
@@ -428,3 +430,17 @@ def colossalai(session: nox.Session) -> None:
     release = folder / 'colossalai-0.5.0'
     session.env.update(PYTHONPATH=os.pathsep.join([str(release), str(site)]), MMENGINE_COLOSSALAI=str(release))
     _pytest(session, PARTS['engine'].tests / 'test_strategy_colossalai.py')
+
+
+@nox.session(venv_backend='none', requires=['everything'])
+def seeds(session: nox.Session) -> None:
+    """Every snippet of the documents in a folder, run and checked; `nox -s seeds -- FOLDER`, or MMENGINE_SEEDS."""
+    usual = os.environ.get('MMENGINE_SEEDS', ROOT.parent / 'shared' / 'seeds')
+    folder = Path(session.posargs[0] if session.posargs else usual).resolve()
+    if not folder.is_dir():
+        session.skip(f'no documents: {folder} is no folder. Name one: nox -s seeds -- FOLDER, or MMENGINE_SEEDS=FOLDER')
+    here = ROOT / 'tests' / 'seeds'
+    session.chdir(session.create_tmp())
+    session.run(_of_everything(session, 'python'), '-m', 'pytest', '-q', '-c', str(ROOT / 'pyproject.toml'), str(here))
+    session.run(_of_everything(session, 'python'), str(here / 'run.py'), str(folder), '--corpus', _corpus(session),
+                *session.posargs[1:])

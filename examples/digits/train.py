@@ -3,6 +3,7 @@
     python train.py                                       # train on digits, then test
     python train.py dataset=fashion train_cfg.max_epochs=5  # any key of the config
     python train.py resume=True                           # go on where the last run was broken off
+    python train.py config=lazy_config.py                 # the same experiment in the pure Python style
 """
 from __future__ import annotations
 
@@ -16,12 +17,13 @@ from mmengine.runner import Runner
 CONFIG = Path(__file__).parent / 'config.py'
 
 
-def read_config(options: dict[str, Any]) -> Config:
+def read_config(options: dict[str, Any], file: Path = CONFIG) -> Config:
     """Read the config with some keys overridden; the one word `dataset` stands for that of all three loaders."""
-    cfg = Config.fromfile(CONFIG)
+    cfg = Config.fromfile(file)
     cfg.merge_from_dict(options)
-    for split in ('train', 'val', 'test'):
-        cfg[f'{split}_dataloader'].dataset.type = cfg.dataset
+    if 'dataset' in cfg:
+        for split in ('train', 'val', 'test'):
+            cfg[f'{split}_dataloader'].dataset.type = cfg.dataset
     return cfg
 
 
@@ -33,6 +35,8 @@ def read_options() -> dict[str, Any]:
 
 
 if __name__ == '__main__':
-    runner = Runner.from_cfg(read_config(read_options()))
+    options = read_options()
+    file = CONFIG.with_name(options.pop('config', CONFIG.name))
+    runner = Runner.from_cfg(read_config(options, file))
     runner.train()
     runner.test()

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,17 +14,32 @@ import pytest
 from mmengine.runner import Runner
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / 'examples' / 'digits'
+EXAMPLES = ROOT / 'examples'
+EXAMPLE = EXAMPLES / 'digits'
 INTEGRATIONS = ROOT / 'packages' / 'integrations'
 sys.path.insert(0, str(EXAMPLE))
 
 Build = Callable[..., Runner]
+RunExample = Callable[..., str]
 
 
 @pytest.fixture
 def example() -> Path:
     """Folder of the example."""
     return EXAMPLE
+
+
+@pytest.fixture
+def run_example(tmp_path: Path) -> RunExample:
+    """Run a program of an example in the folder of the test, as its README says, and give what it printed."""
+    def run(program: str, *arguments: str) -> str:
+        command = [sys.executable, str(EXAMPLES / program), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, encoding='utf-8', cwd=tmp_path,
+                              env={**os.environ, 'PYTHONUTF8': '1'})
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
 
 
 @pytest.fixture
