@@ -42,6 +42,9 @@ BENCHMARKS = ROOT / 'benchmarks'
 PARALLEL = ['-n', str(min(4, os.cpu_count() or 1)), '--dist', 'loadfile', '--no-loadscope-reorder',
             '--max-worker-restart', '0']
 SEED = ['--seed'] if HAS_UV else []  # torch comes by pip alone: uv would take the build for CUDA
+#: Tests that start processes by the dozen: they run once, with the engine alone.
+ALONE = ['checkpoint_async', 'commands_launch', 'hooks_on_ranks', 'resume_matrix', 'resume_data', 'soak_kill',
+         'stop_signals', 'strategy_']
 CORPUS = ['mmdet', 'mmpretrain', 'mmsegmentation', 'mmaction2', 'mmpose']
 PEERS = {  # others' work in environments of its own
     'upstream': ['mmengine==0.10.7', 'setuptools<81'],
@@ -73,8 +76,8 @@ def _pythons(name: str) -> list[str]:
 
 
 def _tags(name: str, python: str) -> list[str]:
-    """Give the tags of a part's isolated session: CI runs an integration on its lowest and its highest Python only."""
-    in_ci = python in (_pythons(name)[0], _pythons(name)[-1]) or not PARTS[name].is_integration
+    """Give the tags of a part's isolated session: CI runs an integration on its highest Python only."""
+    in_ci = python == _pythons(name)[-1] or not PARTS[name].is_integration
     return ['quick'] * (python == TORCH_PYTHON) + ['ci'] * in_ci
 
 
@@ -238,9 +241,11 @@ def everything(session: nox.Session) -> None:
 
 @nox.session(venv_backend='none', tags=['ci'], requires=['everything'])
 def together(session: nox.Session) -> None:
-    """All parts in one environment: the tests of all, and those of the whole."""
+    """All parts in one environment: the tests of all but the longest of the engine's, and those of the whole."""
     folders = [part.tests for part in PARTS.values() if part.tests.is_dir()]
-    _pytest(session, *PARALLEL, *folders, ROOT / 'tests' / 'together', program=_of_everything(session, 'pytest'))
+    alone = [] if session.posargs else [f'--ignore-glob=*/test_{name}*.py' for name in ALONE]
+    _pytest(session, *PARALLEL, *alone, *folders, ROOT / 'tests' / 'together',
+            program=_of_everything(session, 'pytest'))
 
 
 @nox.session(venv_backend='none', tags=['ci'], requires=['everything'])
