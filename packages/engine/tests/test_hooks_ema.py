@@ -142,3 +142,10 @@ def test_wrong_arguments(options: dict[str, int], words: str) -> None:
 def test_a_beginning_after_the_end(make_runner: Make, options: dict[str, int], words: str) -> None:
     with pytest.raises(AssertionError, match=words):
         make(make_runner, options=options).train()
+
+
+def test_a_strategy_that_cannot_average_is_named(make_runner: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = make(make_runner)
+    monkeypatch.setattr(type(runner.strategy), 'averages_models', False)
+    with pytest.raises(ValueError, match='EMAHook does not work with SingleDeviceStrategy'):
+        runner.train()

@@ -51,6 +51,8 @@ class BaseStrategy(metaclass=ABCMeta):
 
     #: Whether all ranks have to take part in taking the state, as they do where the model is spread over them.
     collective_state = False
+    #: Whether a hook may keep an average of the model beside it.
+    averages_models = True
 
     model: nn.Module
     optim_wrapper: Any

@@ -70,6 +70,7 @@ class DeepSpeedStrategy(BaseStrategy):
     """
 
     collective_state = True
+    averages_models = False
 
     def __init__(self, *, config: str | dict[str, Any] | None = None,
                  zero_optimization: dict[str, Any] | None = None, gradient_clipping: float | None = None,

@@ -61,7 +61,15 @@ class EMAHook(Hook):
         self._is_swapped = False
 
     def before_run(self, runner: Any) -> None:
-        """Make the averaged model; a test after a training goes on with that of the training."""
+        """Make the averaged model; a test after a training goes on with that of the training.
+
+        Raises:
+            ValueError: The strategy of the run cannot average its models.
+        """
+        strategy = getattr(runner, 'strategy', None)
+        if not getattr(strategy, 'averages_models', True):
+            raise ValueError(f'EMAHook does not work with {type(strategy).__name__}, which keeps the parameters in a '
+                             'form of its own: leave the hook out, or take FSDPStrategy')
         model = unwrap(runner.model)
         if getattr(self, 'src_model', None) is not model:
             self.src_model = model
