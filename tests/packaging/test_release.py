@@ -22,7 +22,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, value in GIT.items():
         monkeypatch.setenv(name, value)
     for folder in ('tools', 'packages/core', 'packages/registry'):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns('__pycache__', 'tests'))
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns('__pycache__', 'tests', 'changes'))
     (tmp_path / '.gitignore').write_text('__pycache__/\n')
     git(tmp_path, 'init', '-q')
     commit(tmp_path)
