@@ -1,7 +1,7 @@
 """Run the blocks of pages: `python run_pages.py FOLDER PAGE...` writes what came of each to FOLDER/PAGE.json.
 
 torch, the engine and what a first training imports are loaded once. Each page then runs in a fork of this process and in a folder of its own, its Python
-blocks in one namespace, and each command `mmengine ...` or `python FILE` in a fork of that: a page costs what it does.
+blocks in one namespace, and each command `mmengine ...` or `python FILE` in a fork that knows nothing of the page.
 """
 from __future__ import annotations
 
@@ -66,6 +66,28 @@ def forked(work: Callable[[], Any], output: Path) -> int:
         os._exit(status)
 
 
+class Commands:
+    """A process that runs commands in forks of its own, as it was when a page began."""
+
+    def __init__(self) -> None:
+        (asked, self._ask), (self._reply, replied) = os.pipe(), os.pipe()
+        if os.fork() == 0:
+            os.close(self._ask)
+            with open(asked, encoding='utf-8') as requests:
+                for line in requests:
+                    folder, words, output = json.loads(line)
+                    status = forked(lambda f=folder, w=words: (os.chdir(f), run_program(w)), Path(output))
+                    os.write(replied, f'{status}\n'.encode())
+            os._exit(0)
+        os.close(asked)
+        os.close(replied)
+
+    def run(self, words: list[str], output: Path) -> int:
+        """Run a command in the current folder, and give its status."""
+        os.write(self._ask, (json.dumps([os.getcwd(), words, str(output)]) + '\n').encode())
+        return int(os.read(self._reply, 100))
+
+
 def run_program(words: list[str]) -> None:
     """Be `mmengine ...` or `python FILE ...`, as a process of its own would."""
     sys.argv = words[1:] if words[0] == 'python' else words
@@ -80,7 +102,7 @@ def run_program(words: list[str]) -> None:
         runpy.run_path(words[1], run_name='__main__')
 
 
-def run_line(line: str) -> tuple[int, str]:
+def run_line(line: str, commands: Commands) -> tuple[int, str]:
     """Run one line of a shell block, and give its status and what it printed."""
     words = shlex.split(line, comments=True)
     if not words:
@@ -91,7 +113,7 @@ def run_line(line: str) -> tuple[int, str]:
     output = Path(tempfile.mkstemp()[1])
     try:
         if words[0] in ('mmengine', 'python') and not set('|>&;') & set(line.partition('#')[0]):
-            status = forked(lambda: run_program(words), output)
+            status = commands.run(words, output)
         else:
             with open(output, 'wb') as file:
                 status = subprocess.run(['bash', '-c', line], stdout=file, stderr=file, check=False).returncode
@@ -100,12 +122,12 @@ def run_line(line: str) -> tuple[int, str]:
         output.unlink()
 
 
-def run_shell(block: Block) -> str:
+def run_shell(block: Block, commands: Commands) -> str:
     """Run the lines of a block; each but the last has to end with 0, and the last as its comment says."""
     lines = [line for line in block.text.replace('\\\n', ' ').splitlines() if line and not line.startswith('#')]
     printed = ''
     for number, line in enumerate(lines):
-        status, said = run_line(line)
+        status, said = run_line(line, commands)
         printed += said
         wanted = int(block.notes.get('exit', 0)) if number == len(lines) - 1 else 0
         if status != wanted:
@@ -142,7 +164,7 @@ def check_output(block: Block, printed: str) -> str:
     return ''
 
 
-def run_block(block: Block, module: types.ModuleType, printed: str) -> str:
+def run_block(block: Block, module: types.ModuleType, commands: Commands, printed: str) -> str:
     """Run or check one block."""
     for needed in filter(None, block.notes.get('needs', '').split()):
         copy = shutil.copytree if (ROOT / needed).is_dir() else shutil.copy
@@ -151,7 +173,7 @@ def run_block(block: Block, module: types.ModuleType, printed: str) -> str:
     if block.kind == 'python':
         return run_python(block, module)
     if block.kind in ('bash', 'shell'):
-        return run_shell(block)
+        return run_shell(block, commands)
     if block.kind == 'toml' and sys.version_info >= (3, 11):
         tomllib.loads(block.text)
     return check_output(block, printed) if 'output' in block.notes else ''
@@ -162,6 +184,7 @@ def run_page(page: str, report: Path) -> None:
     folder = Path(tempfile.mkdtemp())
     os.chdir(folder)
     os.environ.update(CONSOLE)
+    commands = Commands()
     sys.modules['__main__'] = module = types.ModuleType('__main__')
     done: list[dict[str, Any]] = []
     printed = ''
@@ -176,7 +199,7 @@ def run_page(page: str, report: Path) -> None:
                 if not result['why']:
                     raise AssertionError('the comment does not say why the block is not run')
             else:
-                printed = run_block(block, module, printed)
+                printed = run_block(block, module, commands, printed)
         except (Exception, SystemExit):
             result.update(state='failed', why=traceback.format_exc())
             break
