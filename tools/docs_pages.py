@@ -6,7 +6,10 @@ comment above it may say more:
     <!-- not run: why -->    it is not run, for this reason
     <!-- output -->          it is what the block before it prints; a line or a piece `...` stands for anything
     <!-- exit: 1 -->         the last command of the block ends with this status
-    <!-- needs: examples/digits -->    this folder or file of the repository is copied beside it first
+    <!-- instead: env A=b python x.py -->    this line is run in its place
+    <!-- needs: examples/digits -->    these folders or files of the repository are copied beside it first
+
+A block that begins with ```python title="name.py" is the content of that file.
 """
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ KINDS = ('python', 'bash', 'shell', 'text', 'toml')
 _INCLUDE = re.compile(r'^<!-- include: (\S+) -->$', re.M)
 _LINK = re.compile(r'(!?)\[((?:[^\[\]]|!?\[[^\]]*\])*)\]\(([^()\s]+)\)')
 _BLOCK = re.compile(r'^(?P<indent> *)```(?P<kind>[^\n`]*)\n(?P<text>.*?)^(?P=indent)```$', re.M | re.S)
-_NOTE = re.compile(r'<!-- (not run|output|exit|needs)(?:: ([^>]*?))? -->')
+_NOTE = re.compile(r'<!-- (not run|output|exit|instead|needs)(?:: ([^>]*?))? -->')
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Block:
     kind: str
     text: str
     notes: dict[str, str]
+    title: str = ''
 
     @property
     def place(self) -> str:
@@ -109,4 +113,5 @@ def blocks(file: str) -> Iterator[Block]:
         above = re.search(r'(?:^ *<!--[^\n]*-->\n)*\Z', text[:match.start()], re.M)
         notes = {name: value or '' for name, value in _NOTE.findall(above[0] if above else '')}
         body = re.sub(f'^{match["indent"]}', '', match['text'], flags=re.M)
-        yield Block(file, text.count('\n', 0, match.start()) + 1, match['kind'].split(' ')[0], body, notes)
+        yield Block(file, text.count('\n', 0, match.start()) + 1, match['kind'].split(' ')[0], body, notes,
+                    title[1] if (title := re.search('title="([^"]+)"', match['kind'])) else '')

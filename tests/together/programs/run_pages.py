@@ -36,7 +36,8 @@ from docs_pages import KINDS, Block, blocks
 if sys.version_info >= (3, 11):
     import tomllib
 
-CONSOLE = {'COLUMNS': '120', 'NO_COLOR': '1', 'TERM': 'dumb'}
+PATH = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get('PATH', '')])
+CONSOLE = {'PATH': PATH, 'COLUMNS': '120', 'NO_COLOR': '1', 'TERM': 'dumb'}
 
 
 def forked(work: Callable[[], Any], output: Path) -> int:
@@ -124,7 +125,8 @@ def run_line(line: str, commands: Commands) -> tuple[int, str]:
 
 def run_shell(block: Block, commands: Commands) -> str:
     """Run the lines of a block; each but the last has to end with 0, and the last as its comment says."""
-    lines = [line for line in block.text.replace('\\\n', ' ').splitlines() if line and not line.startswith('#')]
+    text = block.notes.get('instead', block.text).replace('\\\n', ' ')
+    lines = [line for line in text.splitlines() if line and not line.startswith('#')]
     printed = ''
     for number, line in enumerate(lines):
         status, said = run_line(line, commands)
@@ -170,6 +172,9 @@ def run_block(block: Block, module: types.ModuleType, commands: Commands, printe
         copy = shutil.copytree if (ROOT / needed).is_dir() else shutil.copy
         Path(needed).parent.mkdir(parents=True, exist_ok=True)
         copy(ROOT / needed, needed)
+    if block.title:
+        Path(block.title).write_text(block.text, encoding='utf-8')
+        return ''
     if block.kind == 'python':
         return run_python(block, module)
     if block.kind in ('bash', 'shell'):
