@@ -384,3 +384,12 @@ def support(session: nox.Session) -> None:
     """Write SUPPORT.md: which Pythons and libraries the last sessions ran with."""
     session.install('packaging', 'tomli; python_version < "3.11"')
     session.run('python', str(TOOLS / 'support.py'), str(REPORTS), str(ROOT / 'SUPPORT.md'))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation as a site in .nox/docs-site; a broken link or an unknown reference fails."""
+    session.install('mkdocs>=1.6,<2', 'mkdocs-material>=9.7,<10', 'mkdocstrings[python]>=1.0,<2', 'packaging',
+                    'ruff>=0.14',  # which formats the signatures
+                    'tomli; python_version < "3.11"')
+    session.run('mkdocs', *(session.posargs or ['build']), env={'NO_MKDOCS_2_WARNING': '1'})

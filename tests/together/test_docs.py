@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
 from docs_pages import broken_links
 from draw_loop import TARGET, draw
+from tracker_table import tracker_table
 
 #: the other READMEs are run by the tests of their parts, which run on each Python
 READMES = ['README.md', *(f'packages/{name}/README.md' for name in ('visualization', 'engine', 'all', 'dropin')),
@@ -60,3 +61,12 @@ def test_links(page: str) -> None:
 
 def test_the_loop_is_drawn_from_the_stages() -> None:
     assert TARGET.read_text(encoding='utf-8') == draw(), 'run python tools/draw_loop.py'
+
+
+def test_the_table_of_trackers_is_that_of_their_readmes() -> None:
+    page = (ROOT / 'docs' / 'trackers.md').read_text(encoding='utf-8')
+    assert tracker_table() in page, 'run python tools/tracker_table.py'
+
+
+def test_pictures_are_small() -> None:
+    assert [path.name for path in (ROOT / 'docs').rglob('*.*') if path.stat().st_size > 200_000] == []
