@@ -1,7 +1,7 @@
 """Pages of the documentation: what they include, where their links lead in the site, and the blocks of code in them.
 
-A line `<!-- include: packages/core/README.md -->` stands for that file without its first heading. Of a block of code the
-comment above it may say more:
+A line `<!-- include: packages/core/README.md -->` stands for that file without its first heading. The comments above a
+block of code may say more about it:
 
     <!-- not run: why -->    it is not run, for this reason
     <!-- output -->          it is what the block before it prints; a line or a piece `...` stands for anything

@@ -1,6 +1,6 @@
 """Draw a run with the points at which hooks are called, from `mmengine.interfaces.STAGES`: `python tools/draw_loop.py`.
 
-Writes docs/loop.svg. Frames are what lies between `before_x` and `after_x`, so a stage that is new gets its place by itself.
+Writes docs/loop.svg. Frames are what lies between `before_x` and `after_x`, so a new stage gets its place by itself.
 Beside each stage stand the default hooks that are called there, in their order.
 """
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Run the blocks of pages: `python run_pages.py FOLDER PAGE...` writes what came of each to FOLDER/PAGE.json.
 
-torch, the engine and what a first training imports are loaded once. Each page then runs in a fork of this process and in a folder of its own, its Python
-blocks in one namespace, and each command `mmengine ...` or `python FILE` in a fork that knows nothing of the page.
+torch, the engine and what a first training imports are loaded once. Each page then runs in a fork of this process and in
+a folder of its own: its Python blocks in one namespace, and each command `mmengine ...` or `python FILE` in a fork that
+knows nothing of the page.
 """
 from __future__ import annotations
 
@@ -139,20 +140,21 @@ def run_shell(block: Block, commands: Commands) -> str:
 
 def run_python(block: Block, module: types.ModuleType) -> str:
     """Run a block in the namespace of its page, and give what it printed."""
-    output, kept = tempfile.TemporaryFile(), [os.dup(1), os.dup(2)]
-    for number in (1, 2):
-        os.dup2(output.fileno(), number)
-    try:
-        source = '\n' * block.line + block.text
-        exec(compile(source, str(ROOT / block.file), 'exec'), module.__dict__)
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for number, copy in zip((1, 2), kept, strict=True):
-            os.dup2(copy, number)
-            os.close(copy)
-    output.seek(0)
-    return output.read().decode()
+    kept = [os.dup(1), os.dup(2)]
+    with tempfile.TemporaryFile() as output:
+        for number in (1, 2):
+            os.dup2(output.fileno(), number)
+        try:
+            source = '\n' * block.line + block.text
+            exec(compile(source, str(ROOT / block.file), 'exec'), module.__dict__)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number, copy in zip((1, 2), kept, strict=True):
+                os.dup2(copy, number)
+                os.close(copy)
+        output.seek(0)
+        return output.read().decode()
 
 
 def check_output(block: Block, printed: str) -> str:
