@@ -1,8 +1,8 @@
 """Run the blocks of pages: `python run_pages.py FOLDER PAGE...` writes what came of each to FOLDER/PAGE.json.
 
-torch, the engine and what a first training imports are loaded once. Each page then runs in a fork of this process and in
-a folder of its own: its Python blocks in one namespace, and each command `mmengine ...` or `python FILE` in a fork that
-knows nothing of the page.
+torch, the engine and what a first training imports are loaded once. Each page then runs in a fork of this process and
+in a folder of its own: its Python blocks in one namespace, and each command `mmengine ...` or `python FILE` in a fork
+that knows nothing of the page.
 """
 from __future__ import annotations
 
