@@ -449,3 +449,12 @@ def seeds(session: nox.Session) -> None:
     session.run(_of_everything(session, 'python'), '-m', 'pytest', '-q', '-c', str(ROOT / 'pyproject.toml'), str(here))
     session.run(_of_everything(session, 'python'), str(here / 'run.py'), str(folder), '--corpus', _corpus(session),
                 *session.posargs[1:])
+
+
+@nox.session(tags=['ci'])
+def docs(session: nox.Session) -> None:
+    """The documentation as a site in .nox/docs-site; a broken link or an unknown reference fails."""
+    session.install('mkdocs>=1.6,<2', 'mkdocs-material>=9.7,<10', 'mkdocstrings[python]>=1.0,<2', 'packaging',
+                    'ruff>=0.14',  # which formats the signatures
+                    'tomli; python_version < "3.11"')
+    session.run('mkdocs', *(session.posargs or ['build']), env={'NO_MKDOCS_2_WARNING': '1'})
