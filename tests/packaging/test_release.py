@@ -22,7 +22,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, value in GIT.items():
         monkeypatch.setenv(name, value)
     for folder in ('tools', 'packages/core', 'packages/registry'):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns('__pycache__', 'tests', 'changes'))
+        left_out = shutil.ignore_patterns('__pycache__', 'tests', 'changes')
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=left_out)
     (tmp_path / '.gitignore').write_text('__pycache__/\n')
     git(tmp_path, 'init', '-q')
     commit(tmp_path)

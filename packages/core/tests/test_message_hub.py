@@ -172,6 +172,14 @@ def test_load_state(hub: MessageHub, whole: bool):
     assert hub.get_scalar('loss').data[0].size == 1
 
 
+def test_a_history_in_plain_containers_is_taken_up():
+    hub = MessageHub('hub')
+    history = HistoryBuffer([1, 2], [1, 3])
+    hub.load_state_dict({'log_scalars': {'loss': history.__getstate__()}, 'runtime_info': {},
+                         'resumed_keys': {'loss': True}})
+    assert hub.get_scalar('loss').mean() == history.mean() == 1.75
+
+
 def test_load_state_skips_what_it_cannot_use(capsys: pytest.CaptureFixture[str]):
     hub = MessageHub('hub')
     MMLogger.get_instance('run')

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import sys
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-import mmengine
+from mmengine import version
 from mmengine.cli.installation import PREFIX, UPSTREAM, has_files, normalized, requirements, version_of
 
 #: How many files a sentence names.
@@ -54,7 +55,7 @@ def _upstream(parts: _Parts) -> Iterator[Problem]:
 
 def _second_folder() -> Iterator[Problem]:
     """Find a second `mmengine/__init__.py` on the path, such as a checkout of upstream's repository."""
-    own = Path(mmengine.__file__ or '').resolve().parent
+    own = Path(version.__file__).resolve().parent
     for entry in dict.fromkeys(sys.path):
         folder = Path(entry or '.').resolve() / 'mmengine'
         if folder != own and (folder / '__init__.py').is_file():
@@ -63,8 +64,19 @@ def _second_folder() -> Iterator[Problem]:
                           f'PYTHONPATH, a .pth file, or the current folder')
 
 
-def _modules(distribution: metadata.Distribution) -> Iterator[metadata.PackagePath]:
-    return (file for file in distribution.files or () if file.parts[0] == 'mmengine' and file.suffix == '.py')
+class _Module(NamedTuple):
+    """A module that a distribution brought: where it should be, and its hash as `sha256=...`, if that was noted."""
+
+    name: str
+    path: Path
+    hash: str
+
+
+def _modules(distribution: metadata.Distribution) -> Iterator[_Module]:
+    """Read what was installed from the record itself: `files` leaves out what is gone, from Python 3.12 on."""
+    for row in csv.reader((distribution.read_text('RECORD') or '').splitlines()):
+        if row and row[0].startswith('mmengine/') and row[0].endswith('.py'):
+            yield _Module(row[0], Path(str(distribution.locate_file(row[0]))), row[1] if len(row) > 1 else '')
 
 
 def _damaged(parts: _Parts, mixed: bool) -> Iterator[Problem]:
@@ -72,11 +84,10 @@ def _damaged(parts: _Parts, mixed: bool) -> Iterator[Problem]:
     for name, distribution in parts.items():
         gone, changed = [], []
         for file in _modules(distribution):
-            path = Path(str(file.locate()))
-            if not path.is_file():
-                gone.append(str(file))
-            elif file.hash is not None and _digest(path, file.hash.mode) != file.hash.value:
-                changed.append(str(file))
+            if not file.path.is_file():
+                gone.append(file.name)
+            elif file.hash and _digest(file.path, file.hash.partition('=')[0]) != file.hash:
+                changed.append(file.name)
         for files, what in ((gone, 'are gone'), (changed, 'are not what was installed')):
             if files and not (mixed and files is changed):
                 yield Problem(f'{len(files)} files of {name} {what}: {_few(files)}',
@@ -85,15 +96,14 @@ def _damaged(parts: _Parts, mixed: bool) -> Iterator[Problem]:
 
 def _digest(path: Path, mode: str) -> str:
     digest = hashlib.new(mode, path.read_bytes()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b'=').decode()
+    return f'{mode}={base64.urlsafe_b64encode(digest).rstrip(b"=").decode()}'
 
 
 def _stray(parts: _Parts) -> Iterator[Problem]:
     """Find modules in our folders that no installed distribution has put there."""
-    folders = {Path(str(file.locate())).parents[len(file.parts) - 2].resolve()
+    folders = {file.path.parents[file.name.count('/') - 1].resolve()
                for distribution in parts.values() for file in _modules(distribution)}
-    owned = {Path(str(file.locate())).resolve() for distribution in metadata.distributions()
-             for file in _modules(distribution)}
+    owned = {file.path.resolve() for distribution in metadata.distributions() for file in _modules(distribution)}
     for folder in sorted(folders):
         stray = sorted(path for path in folder.rglob('*.py') if path.resolve() not in owned)
         if stray:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import repeat
 from math import isnan, nan
 from operator import attrgetter, index, mul
@@ -255,6 +255,13 @@ class HistoryBuffer:
         """Take such a state, or one with arrays, as older checkpoints have it."""
         max_length = state.get('max_length', state.get('_max_length', 1000000))
         self._fill(_flat(state['_log_history']), _flat(state['_count_history']), max_length)
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, Any]) -> HistoryBuffer:
+        """Make the history whose `__getstate__` gave this."""
+        history = cls.__new__(cls)
+        history.__setstate__(dict(state))
+        return history
 
     def __deepcopy__(self, memo: dict[int, Any]) -> HistoryBuffer:
         self._settle()

@@ -170,6 +170,8 @@ class MessageHub(ManagerMixin):
         for key, value in state_dict['log_scalars'].items():
             if isinstance(value, HistoryBuffer):
                 self._log_scalars[key] = copy.deepcopy(value)
+            elif isinstance(value, Mapping) and '_log_history' in value:  # as `HistoryBuffer.__getstate__` gives it
+                self._log_scalars[key] = HistoryBuffer.of_state(value)
             else:
                 _warn(f'{key!r} in the saved log_scalars is not a HistoryBuffer but {type(value).__name__}: skipped')
         self._runtime_info = {key: _copy(key, value) for key, value in state_dict['runtime_info'].items()}

@@ -10,8 +10,7 @@ import torch
 
 from mmengine.logging import HistoryBuffer, print_log
 
-_KEPT = (str, bytes, bool, int, float, complex, type(None), torch.Tensor, torch.dtype, torch.device, np.ndarray,
-         HistoryBuffer)
+_KEPT = (str, bytes, bool, int, float, complex, type(None), torch.Tensor, torch.dtype, torch.device, np.ndarray)
 _reported: set[type] = set()
 
 
@@ -22,7 +21,7 @@ def plain(value: Any) -> Any:
 
     Args:
         value: Dicts, lists, tuples and sets of numbers, strings, arrays and tensors. Other mappings become dicts,
-            NumPy scalars become numbers, paths and classes their names.
+            NumPy scalars become numbers, histories their state, paths and classes their names.
     """
     kept, result = _convert(value)
     return result if kept else None
@@ -33,6 +32,8 @@ def _convert(value: Any) -> tuple[bool, Any]:
         return True, value.item()
     if isinstance(value, _KEPT):
         return True, value
+    if isinstance(value, HistoryBuffer):
+        return True, value.__getstate__()
     if isinstance(value, Mapping):
         items = ((key, _convert(item)) for key, item in value.items())
         made = [(_key(key), item) for key, (kept, item) in items if kept]

@@ -88,4 +88,9 @@ def distribution_of(module: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _distributions() -> dict[str, list[str]]:
-    return dict(metadata.packages_distributions())
+    """Give the distributions by their top modules; before Python 3.11 the standard library knows only of some."""
+    found: dict[str, list[str]] = {}
+    for distribution in metadata.distributions():
+        for top in {file.parts[0].removesuffix('.py') for file in distribution.files or () if file.suffix == '.py'}:
+            found.setdefault(top, []).append(distribution.metadata['Name'])
+    return found
