@@ -42,9 +42,10 @@ BENCHMARKS = ROOT / 'benchmarks'
 PARALLEL = ['-n', str(min(4, os.cpu_count() or 1)), '--dist', 'loadfile', '--no-loadscope-reorder',
             '--max-worker-restart', '0']
 SEED = ['--seed'] if HAS_UV else []  # torch comes by pip alone: uv would take the build for CUDA
-#: Tests that start processes by the dozen: they run once, with the engine alone.
-ALONE = ['checkpoint_async', 'commands_launch', 'hooks_on_ranks', 'resume_matrix', 'resume_data', 'soak_kill',
-         'stop_signals', 'strategy_']
+#: Tests that start many processes: they run once, with their part alone.
+ALONE = ['blocks_distributed', 'checkpoint_async', 'commands_launch', 'dataset_memory', 'dist_processes',
+         'hooks_nonfinite_loss', 'hooks_on_ranks', 'hooks_progress_bar', 'resume_matrix', 'resume_data', 'runner_errors',
+         'soak_kill', 'stop_signals', 'strategy_']
 CORPUS = ['mmdet', 'mmpretrain', 'mmsegmentation', 'mmaction2', 'mmpose']
 PEERS = {  # others' work in environments of its own
     'upstream': ['mmengine==0.10.7', 'setuptools<81'],
@@ -241,7 +242,7 @@ def everything(session: nox.Session) -> None:
 
 @nox.session(venv_backend='none', tags=['ci'], requires=['everything'])
 def together(session: nox.Session) -> None:
-    """All parts in one environment: the tests of all but the longest of the engine's, and those of the whole."""
+    """All parts in one environment: the tests of all but the longest, and those of the whole."""
     folders = [part.tests for part in PARTS.values() if part.tests.is_dir()]
     alone = [] if session.posargs else [f'--ignore-glob=*/test_{name}*.py' for name in ALONE]
     _pytest(session, *PARALLEL, *alone, *folders, ROOT / 'tests' / 'together',
