@@ -44,8 +44,8 @@ PARALLEL = ['-n', str(min(4, os.cpu_count() or 1)), '--dist', 'loadfile', '--no-
 SEED = ['--seed'] if HAS_UV else []  # torch comes by pip alone: uv would take the build for CUDA
 #: Tests that start many processes: they run once, with their part alone.
 ALONE = ['blocks_distributed', 'checkpoint_async', 'commands_launch', 'dataset_memory', 'dist_processes',
-         'hooks_nonfinite_loss', 'hooks_on_ranks', 'hooks_progress_bar', 'resume_matrix', 'resume_data', 'runner_errors',
-         'soak_kill', 'stop_signals', 'strategy_']
+         'hooks_nonfinite_loss', 'hooks_on_ranks', 'hooks_progress_bar', 'resume_data', 'resume_matrix',
+         'runner_errors', 'soak_kill', 'stop_signals', 'strategy_']
 CORPUS = ['mmdet', 'mmpretrain', 'mmsegmentation', 'mmaction2', 'mmpose']
 PEERS = {  # others' work in environments of its own
     'upstream': ['mmengine==0.10.7', 'setuptools<81'],
