@@ -120,8 +120,10 @@ def main() -> None:
     torch.set_num_threads(1)
     folder = Path(str(importlib.util.find_spec(library).origin)).parent  # type: ignore[union-attr]
     modules = import_all(library, folder)
-    os.chdir(folder / '.mim')  # some configs name others by a path from there
-    configs, models = build_all(library, folder / '.mim' / 'configs')
+    files = folder / '.mim' / 'configs'
+    if files.is_dir():
+        os.chdir(files.parent)  # some configs name others by a path from there
+    configs, models = build_all(library, files)
     distribution = packages_distributions()[library][0]
     Path(out).write_text(json.dumps({
         'distribution': distribution, 'version': version(distribution), 'modules': modules,
