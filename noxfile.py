@@ -472,7 +472,6 @@ def downstream(session: nox.Session) -> None:
         shutil.copy(listed, folder)
     options = [o for option in session.posargs
                for o in ((option, _peer(session, 'upstream')) if option == '--upstream' else (option,))]
-    out = session.create_tmp()
-    session.chdir(out)
-    session.run('python', str(listed.parent / 'run.py'), str(Path(out) / 'reports'), *options,
+    session.chdir(session.create_tmp())
+    session.run('python', str(listed.parent / 'run.py'), 'reports', *options,
                 env={'PYTHONPATH': str(folder)})

@@ -1,8 +1,9 @@
 """How long `mmengine train CONFIG` takes to the first iteration, beside a bare loop: `bench_start.py [--rounds 9]`.
 
-The config is that of examples/digits. The bare loop is a script that imports torch and scikit-learn's digits, and trains the same
-network without any framework. Both end after their first iteration. Fresh interpreters take turns after one round
-that counts for nothing; the figures are the least CPU time of the process, and their ratio. Nothing is asserted.
+The config is that of examples/digits. The bare loop is a script that imports torch and scikit-learn's digits, and
+trains the same network without any framework. Both end after their first iteration. Fresh interpreters take turns after
+one round that counts for nothing; the figures are the least CPU time of the process, and their ratio. Nothing is
+asserted.
 """
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ found = load_digits()
 pictures = torch.from_numpy(found.images).float()[:, None] / 16
 data = torch.utils.data.TensorDataset(pictures, torch.from_numpy(found.target))
 loader = torch.utils.data.DataLoader(data, batch_size=32, shuffle=True)
-model = nn.Sequential(block(1, 16), block(16, 32), nn.MaxPool2d(2), block(32, 32), nn.AdaptiveAvgPool2d(4), nn.Flatten(),
-                      nn.Dropout(0.3), nn.Linear(512, 10))
+model = nn.Sequential(block(1, 16), block(16, 32), nn.MaxPool2d(2), block(32, 32), nn.AdaptiveAvgPool2d(4),
+                      nn.Flatten(), nn.Dropout(0.3), nn.Linear(512, 10))
 optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.01)
 for inputs, labels in loader:
     optimizer.zero_grad()

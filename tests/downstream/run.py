@@ -2,8 +2,8 @@
 
     python run.py FOLDER [--upstream PYTHON] [--only LIBRARY]
 
-FOLDER gets what each probe wrote. With `--upstream`, the Python of an environment with upstream's mmengine 0.10.7, the same is
-done there, and what fails with ours alone is an error even if `known.toml` lists it.
+FOLDER gets what each probe wrote. With `--upstream`, the Python of an environment with upstream's mmengine 0.10.7, the
+same is done there, and what fails with ours alone is an error even if `known.toml` lists it.
 """
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
+
+import tomllib
 
 HERE = Path(__file__).resolve().parent
 LIBRARIES = ['mmcv', 'mmpretrain', 'mmdet', 'mmseg', 'mmaction', 'mmpose']
@@ -90,18 +91,19 @@ def main() -> int:
     parser.add_argument('--upstream', help="a Python with upstream's mmengine")
     parser.add_argument('--only', choices=LIBRARIES, help='one library')
     args = parser.parse_args()
+    args.folder = args.folder.resolve()
     args.folder.mkdir(parents=True, exist_ok=True)
     libraries = [args.only] if args.only else LIBRARIES
     known = [entry for entry in tomllib.loads((HERE / 'known.toml').read_text(encoding='utf-8'))['failure']
              if entry['library'] in libraries]
     failed: dict[tuple[str, str, str], str] = {}
     wrong: list[str] = []
-    print('In place of torchvision, of the compiled operators of mmcv and of mmaction.models.localizers.drn (missing in its '
-          'wheel) stand the names in tests/downstream.')
+    print('In place of torchvision, of the compiled operators of mmcv, and of mmaction.models.localizers.drn, which '
+          'its wheel lacks, stand the names in tests/downstream.')
     print(f'{"library":16} {"version":8} {"modules":>12} {"configs":>12}   ')
     for library in libraries:
         found = probe(sys.executable, library, args.folder / f'ours.{library}.json')
-        trained = train(library, args.folder.resolve() / library) if library in TRAINED else ''
+        trained = train(library, args.folder / library) if library in TRAINED else ''
         print(row(found, trained.partition(':')[0]), flush=True)
         wrong += [f'{library}: training {trained}'] if trained.startswith('FAILED') else []
         ours = failures(library, found)

@@ -2,8 +2,8 @@
 
     python train.py mmpretrain|mmdet|mmseg FOLDER
 
-The config is the library's own: its model, pipelines, hooks, visualizer and evaluator. Only where the data lie, how many there are
-and how long it trains is changed, as a user would.
+The config is the library's own: its model, pipelines, hooks, visualizer and evaluator. Only where the data lie, how
+many there are and how long it trains is changed, as a user would.
 """
 from __future__ import annotations
 
