@@ -459,3 +459,20 @@ def docs(session: nox.Session) -> None:
                     'ruff>=0.14',  # which formats the signatures
                     'tomli; python_version < "3.11"')
     session.run('mkdocs', *(session.posargs or ['build']), env={'NO_MKDOCS_2_WARNING': '1'})
+
+
+@nox.session(python=TORCH_PYTHON, requires=['build'], venv_params=SEED)
+def downstream(session: nox.Session) -> None:
+    """Released libraries of the family on our parts; `-- --upstream` does the same on upstream and compares."""
+    _install(session, closure(PARTS, ['dropin']))
+    folder, listed = ROOT / '.nox' / 'libraries', ROOT / 'tests' / 'downstream' / 'requirements.txt'
+    if not (folder / listed.name).exists() or (folder / listed.name).read_bytes() != listed.read_bytes():
+        shutil.rmtree(folder, ignore_errors=True)
+        session.run('python', '-m', 'pip', 'install', '-q', '--no-compile', '--no-deps', '--only-binary', ':all:',
+                    '--target', str(folder), '-r', str(listed))
+        shutil.copy(listed, folder)
+    options = [o for option in session.posargs
+               for o in ((option, _peer(session, 'upstream')) if option == '--upstream' else (option,))]
+    session.chdir(session.create_tmp())
+    session.run('python', str(listed.parent / 'run.py'), 'reports', *options,
+                env={'PYTHONPATH': str(folder)})

@@ -3,11 +3,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from mmengine.evaluator import BaseMetric
@@ -15,6 +13,9 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.registry import HOOKS, METRICS, MODELS
 from mmengine.runner import Runner
+
+if TYPE_CHECKING:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 
 def block(inputs: int, outputs: int) -> nn.Sequential:
@@ -97,6 +98,8 @@ class PredictionGridHook(Hook):
 
     def draw(self, classes: Sequence[str]) -> FigureCanvasAgg:
         """Draw the pictures that were kept."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # here, since training starts sooner without it
+        from matplotlib.figure import Figure
         figure = Figure(figsize=(1.1 * self.columns, 1.5 * self.rows), layout='constrained')
         canvas = FigureCanvasAgg(figure)
         places = figure.subplots(self.rows, self.columns, squeeze=False)

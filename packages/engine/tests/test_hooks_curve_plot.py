@@ -64,6 +64,14 @@ def test_a_picture_that_cannot_be_written_does_not_fail_the_run(make_runner: Mak
     assert runner.epoch == 4
 
 
+def test_without_matplotlib_the_run_does_not_begin(make_runner: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = make(make_runner)
+    monkeypatch.setitem(sys.modules, 'matplotlib', None)  # as if it were not installed
+    with pytest.raises(ImportError, match='CurvePlotHook .* pip install matplotlib'):
+        runner.train()
+    assert runner.iter == 0
+
+
 def test_long_and_odd_curves(tmp_path: Path) -> None:
     nan, inf = float('nan'), float('inf')
     curves = [Curve('long', [(i, 1000 / (i + 1)) for i in range(20000)], is_dense=True),

@@ -43,11 +43,26 @@ def test_a_tracker_that_is_not_installed_names_its_distribution():
     installed = visualization.trackers.installed()
     for name, distribution in known.items():
         for module in (visualization, vis_backend):
-            if name in installed:
-                assert getattr(module, name).__name__ == name
-            else:
+            assert getattr(module, name).__name__ == name
+            if name not in installed:
                 with pytest.raises(ImportError, match=f'{name} .*pip install {distribution}$'):
-                    getattr(module, name)
+                    getattr(module, name)(save_dir='unused')
+
+
+def test_a_library_may_derive_from_a_tracker_that_is_not_installed(monkeypatch):
+    from mmengine.visualization import BaseVisBackend, Visualizer, vis_backend
+    from mmengine.visualization.backends import trackers
+    monkeypatch.setitem(trackers.DISTRIBUTIONS, 'AbsentVisBackend', 'mmparts-absent')
+    base = vis_backend.AbsentVisBackend
+    assert issubclass(base, BaseVisBackend)
+    assert base is vis_backend.AbsentVisBackend
+
+    class Video(base):
+        def __init__(self, save_dir):
+            super().__init__(save_dir)
+
+    with pytest.raises(ImportError, match='pip install mmparts-absent'):
+        Visualizer(vis_backends=[dict(type=Video)], save_dir='unused')
 
 
 def test_a_config_that_names_one_says_the_same(monkeypatch):

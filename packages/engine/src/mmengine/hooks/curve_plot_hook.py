@@ -4,6 +4,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from mmengine.hooks.hook import Hook
@@ -45,9 +46,14 @@ class CurvePlotHook(Hook):
                              for name, points in state['validations'].items()}
 
     def before_train(self, runner: Any) -> None:
-        """Load what draws: if that is not there, it is better known now than at the end."""
-        if runner.rank == 0:
-            from mmengine.hooks import curve_plot  # noqa: F401
+        """Look for what draws: if that is not there, it is better known now than at the end.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        if runner.rank == 0 and find_spec('matplotlib') is None:  # not imported yet: the first iteration comes sooner
+            raise ImportError('CurvePlotHook draws with matplotlib, which is not installed: pip install matplotlib',
+                              name='matplotlib')
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
         """Remember the metrics."""
@@ -62,13 +68,12 @@ class CurvePlotHook(Hook):
         """Draw the curves; a training does not fail because that does."""
         if runner.rank != 0:
             return
-        from mmengine.hooks.curve_plot import draw_curves
         target = os.path.join(runner.log_dir, self.filename)
-        curves = self._curves(runner)
-        if not curves:
-            return
         try:
-            draw_curves(target, curves, self._epoch_length(runner), runner.experiment_name)
+            from mmengine.hooks.curve_plot import draw_curves
+            curves = self._curves(runner)
+            if curves:
+                draw_curves(target, curves, self._epoch_length(runner), runner.experiment_name)
         except Exception as error:
             print_log(f'The curves could not be drawn to {target}: {type(error).__name__}: {error}', logger='current',
                       level=logging.WARNING)

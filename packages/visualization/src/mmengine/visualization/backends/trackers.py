@@ -1,11 +1,13 @@
 """The trackers that are packages of their own: which distribution has which, and how its class is found."""
 from __future__ import annotations
 
+import functools
 from importlib import metadata
-from typing import Any
+from typing import Any, NoReturn
 
 from mmengine.registry.libraries import DISTRIBUTIONS
 from mmengine.utils.suggest import did_you_mean
+from mmengine.visualization.backends.base import BaseVisBackend
 
 GROUP = 'mmengine.vis_backends'
 PACKAGE = 'mmengine.visualization'
@@ -17,18 +19,16 @@ def installed() -> dict[str, metadata.EntryPoint]:
 
 
 def load(name: str) -> Any:
-    """Import the class of a tracker.
+    """Import the class of a tracker; one that is not installed is a class that says so when it is used.
 
     Raises:
-        ImportError: No installed distribution has it; the message says which one to install.
         AttributeError: There is no such tracker.
     """
     offered = {} if name.startswith('_') else installed()
     if name in offered:
         return offered[name].load()
-    error = missing(name)
-    if error is not None:
-        raise error
+    if name in DISTRIBUTIONS:
+        return _absent(name)
     hint = did_you_mean(name, [*DISTRIBUTIONS, *offered])
     raise AttributeError(f'module {PACKAGE!r} has no attribute {name!r}.{hint}')
 
@@ -39,3 +39,12 @@ def missing(name: str) -> ImportError | None:
         return None
     return ImportError(f'{name} is in the distribution {DISTRIBUTIONS[name]!r}, which is not installed: '
                        f'pip install {DISTRIBUTIONS[name]}', name=f'{PACKAGE}.{name}')
+
+
+@functools.cache
+def _absent(name: str) -> type[BaseVisBackend]:
+    """Make a class for a tracker that is not there: libraries import and derive from those that they do not use."""
+    def refuse(cls: type, *args: object, **kwargs: object) -> NoReturn:
+        raise missing(name) or ImportError(f'{name} was installed after its first use: start Python anew', name=name)
+
+    return type(name, (BaseVisBackend,), {'__new__': refuse, '__module__': PACKAGE})
