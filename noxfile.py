@@ -244,7 +244,7 @@ def everything(session: nox.Session) -> None:
 def together(session: nox.Session) -> None:
     """All parts in one environment: the tests of all but the longest, and those of the whole."""
     folders = [part.tests for part in PARTS.values() if part.tests.is_dir()]
-    alone = [] if session.posargs else [f'--ignore-glob=*/test_{name}*.py' for name in ALONE]
+    alone = [] if session.posargs else [f'--ignore-glob={ROOT}/packages/*/tests/test_{name}*.py' for name in ALONE]
     _pytest(session, *PARALLEL, *alone, *folders, ROOT / 'tests' / 'together',
             program=_of_everything(session, 'pytest'))
 
