@@ -2,6 +2,7 @@
 import importlib.util
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -236,3 +237,17 @@ def test_no_server_costs_the_tracker_and_not_the_run(tmp_path, monkeypatch):
     visualizer.close()
     lines = (tmp_path / 'vis_data' / 'scalars.json').read_text().splitlines()
     assert [json.loads(line) for line in lines] == [{'loss': 0.5, 'step': step} for step in range(3)]
+
+
+def test_a_child_in_another_folder_shares_the_client(tmp_path, monkeypatch):
+    """The process that writes is inherited, and has the working directory that it was started in."""
+    parent = WandbVisBackend(str(tmp_path / 'parent'), init_kwargs=OFFLINE)
+    parent.add_scalar('loss', 1.0, 1)
+    child = tmp_path / 'child'
+    child.mkdir()
+    program = ("from mmengine.integrations.wandb import WandbVisBackend\n"
+               f"backend = WandbVisBackend('records', init_kwargs={OFFLINE!r})\n"
+               "backend.add_scalar('loss', 2.0, 1)\nbackend.close()\n")
+    subprocess.run([sys.executable, '-c', program], cwd=child, check=True, capture_output=True)
+    parent.close()
+    assert [value for _, value in read_runs(child / 'records').scalars['loss']] == [2.0]

@@ -77,7 +77,10 @@ class WandbVisBackend(BaseVisBackend):
         arguments = {**self._named(), **self._init_kwargs}
         if self._save_dir is not None:
             arguments.setdefault('dir', self._save_dir)
-        if 'dir' in arguments:  # where it does not exist the client takes a temporary folder, and the records are lost
+        if 'dir' in arguments:
+            # The client writes in a process that children share, and whose working directory may be another one; and
+            # where a folder does not exist it takes a temporary one. Either way the records would be lost.
+            arguments['dir'] = os.path.abspath(arguments['dir'])
             os.makedirs(arguments['dir'], exist_ok=True)
         if self._run_id is not None:  # records after a close belong to the same run
             arguments.update(id=self._run_id, resume='allow')
