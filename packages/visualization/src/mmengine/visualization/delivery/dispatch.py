@@ -75,7 +75,7 @@ class Dispatcher:
                 self._at_once(way, method, args, kwargs)
                 continue
             if snapshot is None:
-                snapshot = self._snapshot(method, args, kwargs)
+                snapshot = Snapshot(args, kwargs) if method in NUMBERS else self._snapshot(method, args, kwargs)
             self._queue(way, method, snapshot)
 
     def _is_direct(self, way: _Way) -> bool:
@@ -108,6 +108,9 @@ class Dispatcher:
         return calls
 
     def _queue(self, way: _Way, method: str, snapshot: Snapshot) -> None:
+        if method in NUMBERS and self.position is None and way.axis.keeps(method, snapshot.args):
+            way.lane.put(self._as_call(method, snapshot.args, snapshot.kwargs, snapshot))
+            return
         for args, kwargs in self._placed(way, method, snapshot.args, snapshot.kwargs):
             call = self._as_call(method, args, kwargs, snapshot)
             if method in NUMBERS:

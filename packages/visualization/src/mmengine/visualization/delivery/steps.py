@@ -57,6 +57,16 @@ class Axis:
         self.as_given = as_given
         self._last: dict[str, int] = {}
 
+    def keeps(self, method: str, args: tuple[Any, ...]) -> bool:
+        """Tell whether a call stays as it is where the position of the run is not known, and note its step."""
+        if self.rule == 'any':
+            return True
+        place = STEP_AT.get(method)
+        if self.rule == 'name' or place is None or place >= len(args) or args[place] < self._last.get('', args[place]):
+            return False
+        self._last[''] = args[place]
+        return True
+
     def place(self, position: Position | None, method: str, args: tuple[Any, ...],
               kwargs: Mapping[str, Any]) -> list[Given]:
         """Put a call where it belongs: at the position of the run if that is known, and not before the last.
