@@ -76,12 +76,16 @@ def check(part: Part, version: Version) -> None:
     current = read_version(part)
     if version < current or (version == current and _is_tagged(part, version)):
         raise SystemExit(f'{part.distribution} is {current} already: the next version has to be larger than that')
-    if not (list((part.path / 'changes').glob('*.md')) or _is_written(part, version)):
+    if not (_fragments(part) or _is_written(part, version)):
         raise SystemExit(f'{part.path.relative_to(ROOT)}/changes has no fragment such as +slug.feature.md: '
                          'a release says what changed')
     status = _git('status', '--porcelain').strip()
     if status:
         raise SystemExit(f'commit or stash first what is not committed:\n{status}')
+
+
+def _fragments(part: Part) -> list[Path]:
+    return list((part.path / 'changes').glob('*.md'))
 
 
 def _is_written(part: Part, version: Version) -> bool:
@@ -116,7 +120,7 @@ def release(part: Part, version: Version, dry_run: bool) -> None:
     check(part, version)
     file = version_file(part)
     text = VERSION_LINE.sub(rf'\g<start>\g<quote>{version}\g<quote>', file.read_text(encoding='utf-8'), count=1)
-    changes = '' if _is_written(part, version) else _towncrier(part, version, dry_run)
+    changes = _towncrier(part, version, dry_run) if _fragments(part) else ''
     tag = f'{part.distribution}-v{version}'
     if dry_run:
         print(f'{file.relative_to(ROOT)}: version {version}\n{changes.strip()}')

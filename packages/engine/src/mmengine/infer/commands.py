@@ -17,7 +17,7 @@ from mmengine.infer.infer import BaseInferencer
 from mmengine.infer.inputs import chunks, files_in
 from mmengine.infer.results import _plain
 from mmengine.registry import INFERENCERS, init_default_scope
-from mmengine.runner.commands import _read
+from mmengine.runner.commands import read_config
 
 
 @click.command()
@@ -46,7 +46,7 @@ def infer(config: str, checkpoint: str, inputs: tuple[str, ...], out: str | None
         mmengine infer configs/my_config.py epoch_12.pth pictures/ --batch-size 8 --out predictions.jsonl
     """
     files = list(_listed(inputs))
-    cfg = _read(config, options, allow_new, None, None)
+    cfg = read_config(config, options, allow_new, None, None)
     with _lines_to(out) as target, redirect_stdout(sys.stderr), _errors():  # what is logged is no prediction
         inferencer = _inferencer(cfg, checkpoint, device, trust)
         results = inferencer.stream(files, batch_size=batch_size)

@@ -36,7 +36,9 @@ def _common(command: _F) -> _F:
     return command
 
 
-def _read(config: str, options: Iterable[str], allow_new: bool, work_dir: str | None, launcher: str | None) -> Config:
+def read_config(config: str, options: Iterable[str], allow_new: bool, work_dir: str | None,
+                launcher: str | None) -> Config:
+    """Read the config of a command, with the options of the command line in it."""
     if os.getcwd() not in sys.path:  # modules of the user's own, as with `python train.py`
         sys.path.insert(0, os.getcwd())
     with config_errors():
@@ -110,7 +112,7 @@ def _start(command: str, launcher: str | None, **arguments: Any) -> None:
 
 def _prepare_train(config: str, options: Iterable[str], allow_new: bool, work_dir: str | None, launcher: str | None,
                    amp: bool, auto_scale_lr: bool, resume: bool = False) -> Config:
-    cfg = _read(config, options, allow_new, work_dir, launcher)
+    cfg = read_config(config, options, allow_new, work_dir, launcher)
     if resume:
         cfg.resume = True
     if amp:
@@ -144,7 +146,7 @@ def _run_train(cfg: Config, **arguments: Any) -> None:
 def _prepare_test(checkpoint: str, out: str | None, **arguments: Any) -> Config:
     if out is not None and not out.endswith(('.pkl', '.pickle')):
         raise click.BadParameter(f'{out!r} should end in .pkl', param_hint='--out')
-    cfg = _read(**arguments)
+    cfg = read_config(**arguments)
     cfg.load_from = checkpoint
     return cfg
 

@@ -99,7 +99,7 @@ class Dispatcher:
         if self.position is None and way.axis.rule == 'any':
             return [(args, kwargs)]
         calls = way.axis.place(self.position, method, args, kwargs)
-        if self.position is None and not (len(calls) == 1 and calls[0][0] is args):
+        if self.position is None and not (len(calls) == 1 and calls[0][0] is args and calls[0][1] is kwargs):
             given = step_of(method, args, kwargs)
             for placed in (step_of(method, *call) for call in calls):
                 if placed != given:
